@@ -1,0 +1,83 @@
+//! How a key type becomes bytes whose order is the order of its values.
+//!
+//! [`Key`] is the trait; one file below this one implements it for each family of types. A key has two
+//! forms: *whole*, where it ends with the etcd key, and *part*, where something follows it (an element of a
+//! tuple that is not the last, the value in a non-unique index entry). The byte layouts are in
+//! `docs/format.md`.
+
+use std::fmt;
+
+/// A type that can be the key of a table: its bytes sort as its values do, and decode to the same value.
+///
+/// Both forms promise: `a < b` exactly if `encode(a) < encode(b)`, and `decode(encode(a)) == a`. Decoding
+/// never panics, whatever the bytes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key",
+    label = "not a key type",
+    note = "keys are `Uuid`, `String`, `Oid`, `Timestamp`, integers, `bool`, `char`, `[u8; N]`, `Vec<u8>`, tuples and `Option` of these"
+)]
+pub trait Key: Clone + Send + Sync + 'static {
+    /// Appends the whole form, which is the last thing in an etcd key.
+    ///
+    /// # Errors
+    /// For the few values that have no ordered form, a [`Timestamp`](crate::Timestamp) before 1970 for instance.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), KeyError>;
+
+    /// Reads the whole form; all of `bytes` must be used.
+    ///
+    /// # Errors
+    /// If the bytes are not what [`encode`](Key::encode) writes.
+    fn decode(bytes: &[u8]) -> Result<Self, KeyError>;
+
+    /// Appends the self-delimiting form, after which more may follow.
+    ///
+    /// # Errors
+    /// As [`encode`](Key::encode).
+    fn encode_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError>;
+
+    /// Reads the self-delimiting form from the front of `bytes` and moves `bytes` behind it.
+    ///
+    /// # Errors
+    /// If the bytes are not what [`encode_part`](Key::encode_part) writes.
+    fn decode_part(bytes: &mut &[u8]) -> Result<Self, KeyError>;
+}
+
+/// What is given where a key of type `K` is expected: a `K`, or its borrowed form (`str` for `String`).
+#[diagnostic::on_unimplemented(
+    message = "the key of this table is a `{K}`, not a `{Self}`",
+    label = "expected a `{K}`"
+)]
+pub trait KeyLike<K: Key>: Send + Sync {
+    /// Appends the bytes that the equal `K` would have.
+    ///
+    /// # Errors
+    /// As [`Key::encode`].
+    fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError>;
+}
+
+impl<K: Key> KeyLike<K> for K {
+    fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+        self.encode(out)
+    }
+}
+
+/// Why bytes are not a key, or a value not encodable as one. Carries no part of the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyError {
+    expected: &'static str,
+}
+
+impl KeyError {
+    /// An error that says what was expected, for instance `"16 bytes of a uuid"`.
+    pub const fn expected(expected: &'static str) -> Self {
+        Self { expected }
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}", self.expected)
+    }
+}
+
+impl std::error::Error for KeyError {}
