@@ -9,6 +9,18 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserializer, Serialize, Serializer};
 
+mod cbor;
+mod compression;
+#[cfg(feature = "json")]
+mod json;
+mod raw;
+
+pub use cbor::Cbor;
+pub use compression::{Compression, MAX_DECOMPRESSED};
+#[cfg(feature = "json")]
+pub use json::Json;
+pub use raw::{Binary, OidValue, Utf8, UuidValue};
+
 /// A format for values of type `T`, marshalled as `M` says.
 #[diagnostic::on_unimplemented(
     message = "the codec `{Self}` cannot store a `{T}`",

@@ -7,6 +7,17 @@
 
 use std::fmt;
 
+mod array;
+mod float;
+mod integer;
+mod like;
+mod option;
+pub(crate) mod read;
+mod scalar;
+mod text;
+mod tuple;
+mod uuid;
+
 /// A type that can be the key of a table: its bytes sort as its values do, and decode to the same value.
 ///
 /// Both forms promise: `a < b` exactly if `encode(a) < encode(b)`, and `decode(encode(a)) == a`. Decoding
@@ -40,6 +51,12 @@ pub trait Key: Clone + Send + Sync + 'static {
     /// # Errors
     /// If the bytes are not what [`encode_part`](Key::encode_part) writes.
     fn decode_part(bytes: &mut &[u8]) -> Result<Self, KeyError>;
+
+    /// How many bytes the self-delimiting form has; the whole form never has more. Lets a buffer be allocated
+    /// once; 0, the default, says that it is not known.
+    fn size_hint(&self) -> usize {
+        0
+    }
 }
 
 /// What is given where a key of type `K` is expected: a `K`, or its borrowed form (`str` for `String`).
@@ -53,11 +70,21 @@ pub trait KeyLike<K: Key>: Send + Sync {
     /// # Errors
     /// As [`Key::encode`].
     fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError>;
+
+    /// Appends the bytes that the equal `K` would have in front of something else.
+    ///
+    /// # Errors
+    /// As [`Key::encode_part`].
+    fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError>;
 }
 
 impl<K: Key> KeyLike<K> for K {
     fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
         self.encode(out)
+    }
+
+    fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+        self.encode_part(out)
     }
 }
 

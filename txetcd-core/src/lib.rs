@@ -4,4 +4,10 @@
 
 pub mod codec;
 pub mod key;
+mod oid;
 pub mod persist;
+mod timestamp;
+
+pub use oid::Oid;
+pub use timestamp::{Timestamp, TimestampError};
+pub use uuid::Uuid;

@@ -1,0 +1,39 @@
+//! Borrowed forms that stand for a key: `str` for `String`, `[u8]` for `Vec<u8>`, a reference for any key.
+
+use super::text::encode_escaped;
+use super::{Key, KeyError, KeyLike};
+
+impl<K: Key> KeyLike<K> for &K {
+    fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+        (*self).encode(out)
+    }
+
+    fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+        (*self).encode_part(out)
+    }
+}
+
+macro_rules! bytes_like {
+    ($($key:ty: $({$($generic:tt)*})? $borrowed:ty, $as_bytes:ident;)*) => {$(
+        impl $(<$($generic)*>)? KeyLike<$key> for $borrowed {
+            fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+                out.extend_from_slice(self.$as_bytes());
+                Ok(())
+            }
+
+            fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+                encode_escaped(self.$as_bytes(), out);
+                Ok(())
+            }
+        }
+    )*};
+}
+
+bytes_like! {
+    String: str, as_bytes;
+    String: &str, as_bytes;
+    Vec<u8>: [u8], as_ref;
+    Vec<u8>: &[u8], as_ref;
+    Vec<u8>: {const N: usize} [u8; N], as_slice;
+    Vec<u8>: {const N: usize} &[u8; N], as_slice;
+}
