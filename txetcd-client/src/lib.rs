@@ -1,1 +1,45 @@
-//! placeholder
+//! The etcd client below txetcd.
+//!
+//! It connects (URL, TLS, user, namespace), retries what may be retried, turns etcd's codes and messages into
+//! one typed [`Error`], and speaks of key sets, compares, operations, leases and sessions. It knows nothing of
+//! tables. Programs use the facade crate `txetcd`.
+//!
+//! ```text
+//! Client -> kv, txn, lease   one file per request, data in, data out
+//!        -> namespace        every key of every request passes here, once out and once back
+//!        -> transport        etcd-client over: meter -> faults (tests) -> endpoints | embedded store
+//! ```
+
+mod client;
+mod compare;
+pub mod connect;
+pub mod error;
+mod key_set;
+mod key_value;
+mod kv;
+mod lease;
+mod namespace;
+mod op;
+mod session;
+mod stats;
+mod transport;
+mod txn;
+
+pub use client::Client;
+pub use compare::{Compare, CompareNumber, CompareValue};
+pub use connect::Builder;
+pub use error::{Error, Result};
+pub use key_set::KeySet;
+pub use key_value::KeyValue;
+pub use kv::{
+    Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse,
+};
+pub use lease::Lease;
+pub use op::{Op, OpResponse};
+pub use session::Session;
+pub use stats::Stats;
+#[cfg(feature = "fault-injection")]
+pub use transport::faults::{Fault, Faults};
+#[cfg(feature = "embedded")]
+pub use txetcd_embedded as embedded;
+pub use txn::{Txn, TxnResponse};

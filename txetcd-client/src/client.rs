@@ -1,0 +1,285 @@
+//! [`Client`]: sends requests, and repeats those that may be repeated.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{KvClient, LeaseClient};
+use tokio::time::Instant;
+
+use crate::connect::Builder;
+use crate::error::{Error, Kind, Result, status};
+use crate::key_set::KeySet;
+use crate::kv::{
+    Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse,
+};
+use crate::lease::Lease;
+use crate::namespace::Namespace;
+use crate::session::Session;
+use crate::stats::{Counters, Stats};
+use crate::transport::endpoints::Endpoints;
+use crate::txn::{Txn, TxnResponse};
+
+/// A connection to an etcd cluster, or to an embedded store. Cheap to clone; clones share it.
+///
+/// Reads are repeated until the request timeout while the store cannot be reached. A write is repeated only
+/// where it surely was not applied; otherwise its error says [`Error::is_perhaps_applied`].
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) kv: KvClient,
+    pub(crate) lease: LeaseClient,
+    pub(crate) namespace: Namespace,
+    pub(crate) place: Place,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) request_timeout: Duration,
+    pub(crate) read_only: bool,
+}
+
+/// Where the store is.
+pub(crate) enum Place {
+    Cluster(Endpoints),
+    #[cfg(feature = "embedded")]
+    Embedded(String),
+}
+
+/// What may be done with a request whose answer was lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Send it again: doing it twice does what doing it once does.
+    Always,
+    /// Send it again only if it surely was not applied.
+    IfNotApplied,
+}
+
+impl Client {
+    /// Connects to a URL: `http://host:2379`, several separated by commas, `https://`, `embedded:PATH`,
+    /// `memory:`.
+    ///
+    /// # Errors
+    /// [`Error::is_invalid_argument`] for a URL that cannot be used, [`Error::is_unavailable`] if no endpoint
+    /// can be reached within the connect timeout.
+    pub async fn connect(url: impl Into<String>) -> Result<Self> {
+        Self::builder().url(url).connect().await
+    }
+
+    /// Connects with options.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Reads keys.
+    pub fn get(&self, keys: impl Into<KeySet>) -> Get<'_> {
+        Get { client: self, request: GetRequest::new(keys) }
+    }
+
+    /// Puts a value at a key.
+    pub fn put(&self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Put<'_> {
+        Put { client: self, request: PutRequest::new(key, value) }
+    }
+
+    /// Deletes keys.
+    pub fn delete(&self, keys: impl Into<KeySet>) -> Delete<'_> {
+        Delete { client: self, request: DeleteRequest::new(keys) }
+    }
+
+    /// Sends a transaction.
+    ///
+    /// # Errors
+    /// As etcd has them; after [`Error::is_perhaps_applied`] the outcome of a writing transaction is open.
+    pub async fn txn(&self, txn: Txn) -> Result<TxnResponse> {
+        let repeat = if txn.is_read_only() { Repeat::Always } else { self.writing()? };
+        let response = self
+            .call(repeat, self.0.request_timeout, || {
+                let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
+                async move { kv.txn(txn).await }
+            })
+            .await?;
+        Ok(TxnResponse::from_wire(response.0, &self.0.namespace))
+    }
+
+    /// A new lease: keys put with it vanish when it is not refreshed for `ttl` (whole seconds, at least 1; etcd
+    /// may grant more).
+    ///
+    /// # Errors
+    /// As etcd has them.
+    pub async fn lease(&self, ttl: Duration) -> Result<Lease> {
+        Lease::grant(self, ttl).await
+    }
+
+    /// A lease that is kept alive until the session is dropped.
+    ///
+    /// # Errors
+    /// As etcd has them.
+    pub async fn session(&self, ttl: Duration) -> Result<Session> {
+        Session::start(self, ttl).await
+    }
+
+    /// What was sent and received since the client was connected.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.read()
+    }
+
+    /// Whether writes are refused.
+    pub fn is_read_only(&self) -> bool {
+        self.0.read_only
+    }
+
+    /// The endpoint in use: its URL, or the name of the embedded store.
+    pub fn endpoint(&self) -> &str {
+        match &self.0.place {
+            Place::Cluster(endpoints) => endpoints.current(),
+            #[cfg(feature = "embedded")]
+            Place::Embedded(name) => name,
+        }
+    }
+
+    /// The store's revision and cluster id, by a read of one key within the namespace.
+    ///
+    /// # Errors
+    /// As for any read.
+    #[doc(hidden)]
+    pub async fn revision_and_cluster(&self) -> Result<(i64, u64)> {
+        let key = self.0.namespace.key(&[0]);
+        let response = self
+            .call(Repeat::Always, self.0.request_timeout, || {
+                let (mut kv, key) = (self.0.kv.clone(), key.clone());
+                async move { kv.get(key, None).await }
+            })
+            .await?;
+        Ok(response.header().map_or((0, 0), |header| (header.revision(), header.cluster_id())))
+    }
+
+    pub(crate) async fn send_get(&self, request: GetRequest) -> Result<GetResponse> {
+        let response = self
+            .call(Repeat::Always, self.0.request_timeout, || {
+                let mut kv = self.0.kv.clone();
+                let (key, options) = request.clone().into_wire(&self.0.namespace);
+                async move { kv.get(key, Some(options)).await }
+            })
+            .await?;
+        Ok(GetResponse::from_wire(response.0, &self.0.namespace))
+    }
+
+    pub(crate) async fn send_put(&self, request: PutRequest) -> Result<PutResponse> {
+        let repeat = self.writing()?;
+        let response = self
+            .call(repeat, self.0.request_timeout, || {
+                let mut kv = self.0.kv.clone();
+                let (key, value, options) = request.clone().into_wire(&self.0.namespace);
+                async move { kv.put(key, value, Some(options)).await }
+            })
+            .await?;
+        Ok(PutResponse::from_wire(response.0, &self.0.namespace))
+    }
+
+    pub(crate) async fn send_delete(&self, request: DeleteRequest) -> Result<DeleteResponse> {
+        let repeat = self.writing()?;
+        let response = self
+            .call(repeat, self.0.request_timeout, || {
+                let mut kv = self.0.kv.clone();
+                let (key, options) = request.clone().into_wire(&self.0.namespace);
+                async move { kv.delete(key, Some(options)).await }
+            })
+            .await?;
+        Ok(DeleteResponse::from_wire(response.0, &self.0.namespace))
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub(crate) fn writing(&self) -> Result<Repeat> {
+        if self.0.read_only {
+            return Err(Error::new(
+                Kind::ReadOnly,
+                "this client was opened read-only: connect without `read_only(true)` to write",
+            ));
+        }
+        Ok(Repeat::IfNotApplied)
+    }
+
+    /// Sends a request until it is answered, its outcome is open, or `timeout` has passed.
+    pub(crate) async fn call<T, F>(
+        &self,
+        repeat: Repeat,
+        timeout: Duration,
+        send: impl Fn() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let deadline = Instant::now() + timeout;
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let index = self.endpoint_index();
+            // A read leaves a member that stands still in time to ask the others.
+            let attempt = match repeat {
+                Repeat::Always => (Instant::now() + timeout / self.endpoint_count()).min(deadline),
+                Repeat::IfNotApplied => deadline,
+            };
+            let mut error = match tokio::time::timeout_at(attempt, send()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => status::typed(error, self.endpoint()),
+                Err(_) => Error::from_status(
+                    Kind::Timeout,
+                    format!("{} did not answer within {timeout:?}", self.endpoint()),
+                    true,
+                ),
+            };
+            if repeat == Repeat::Always {
+                error = error.settled();
+            }
+            if !error.is_transient() {
+                return Err(error);
+            }
+            self.leave_endpoint(index);
+            if error.is_perhaps_applied() || Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            tracing::debug!(%error, ?pause, "repeating a request");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+
+    fn endpoint_index(&self) -> usize {
+        match &self.0.place {
+            Place::Cluster(endpoints) => endpoints.index(),
+            #[cfg(feature = "embedded")]
+            Place::Embedded(_) => 0,
+        }
+    }
+
+    fn endpoint_count(&self) -> u32 {
+        match &self.0.place {
+            Place::Cluster(endpoints) => u32::try_from(endpoints.len()).unwrap_or(u32::MAX),
+            #[cfg(feature = "embedded")]
+            Place::Embedded(_) => 1,
+        }
+    }
+
+    fn leave_endpoint(&self, index: usize) {
+        match &self.0.place {
+            Place::Cluster(endpoints) => endpoints.leave(index),
+            #[cfg(feature = "embedded")]
+            Place::Embedded(_) => {}
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.endpoint())
+            .field("namespace", &String::from_utf8_lossy(self.0.namespace.prefix()))
+            .field("read_only", &self.0.read_only)
+            .finish_non_exhaustive()
+    }
+}

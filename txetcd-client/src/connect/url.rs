@@ -1,0 +1,134 @@
+//! Reading a URL into a [`Target`].
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use http::Uri;
+
+use crate::error::{Error, Kind, Result};
+
+/// What a URL points at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Endpoints of one cluster, `http://` or `https://`, at least one.
+    Cluster(Vec<String>),
+    /// A store in this process, in this directory.
+    Embedded(PathBuf),
+    /// A store in this process, in memory.
+    Memory,
+}
+
+impl Target {
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let text = text.trim();
+        if let Some(path) = text.strip_prefix("embedded:") {
+            if path.is_empty() {
+                return Err(invalid("`embedded:` needs a directory, `embedded:./data` for instance"));
+            }
+            return Ok(Self::Embedded(path.into()));
+        }
+        match text.strip_prefix("memory:") {
+            Some("") => return Ok(Self::Memory),
+            Some(_) => {
+                return Err(invalid(
+                    "`memory:` takes no name: every connection has a store of its own; clone the `Database` to share it",
+                ));
+            }
+            None => {}
+        }
+        let endpoints = text.split(',').map(endpoint).collect::<Result<Vec<_>>>()?;
+        Ok(Self::Cluster(endpoints))
+    }
+}
+
+fn endpoint(text: &str) -> Result<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(invalid("an endpoint is empty: write `http://host:2379`, several separated by commas"));
+    }
+    let shown = without_credentials(text);
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err(invalid(format!(
+            "`{shown}` has no scheme: write `http://{shown}`, or `https://{shown}` for TLS \
+             (`embedded:PATH` and `memory:` need no server)"
+        )));
+    };
+    if scheme != "http" && scheme != "https" {
+        return Err(invalid(format!(
+            "`{shown}`: the scheme `{scheme}` is not known; these are: http, https, embedded:PATH, memory:"
+        )));
+    }
+    if rest.contains('@') {
+        return Err(invalid(format!(
+            "`{shown}`: a URL is no place for a password, since URLs are logged: \
+             use `builder().url(...).user(name, password)`"
+        )));
+    }
+    let uri: Uri = text.parse().map_err(|error| malformed(text, error))?;
+    if uri.host().is_none_or(str::is_empty) {
+        return Err(invalid(format!("`{shown}` has no host")));
+    }
+    if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        return Err(invalid(format!(
+            "`{shown}`: an endpoint has no path: for a prefix of keys use `builder().namespace(...)`"
+        )));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+pub(super) fn malformed(text: &str, reason: impl Display) -> Error {
+    invalid(format!("`{}` is not a URL: {reason}", without_credentials(text)))
+}
+
+/// A URL as it may be shown: what stands before an `@` is left out.
+pub(super) fn without_credentials(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
+        (None, Some((_, host))) => format!("***@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(Kind::InvalidArgument, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets() {
+        let cluster = |urls: &[&str]| Target::Cluster(urls.iter().map(ToString::to_string).collect());
+        assert_eq!(Target::parse("http://a:2379").unwrap(), cluster(&["http://a:2379"]));
+        assert_eq!(
+            Target::parse("http://a:1, https://b:2/").unwrap(),
+            cluster(&["http://a:1", "https://b:2"])
+        );
+        assert_eq!(Target::parse("http://[::1]:2379").unwrap(), cluster(&["http://[::1]:2379"]));
+        assert_eq!(Target::parse("embedded:./data").unwrap(), Target::Embedded("./data".into()));
+        assert_eq!(Target::parse("memory:").unwrap(), Target::Memory);
+    }
+
+    #[test]
+    fn mistakes_are_explained_and_secrets_are_not_shown() {
+        for (url, says) in [
+            ("localhost:2379", "write `http://localhost:2379`"),
+            ("etcd://h:1", "scheme `etcd` is not known"),
+            ("http://", "not a URL"),
+            ("http://h:notaport", "not a URL"),
+            ("http://h:1,", "is empty"),
+            ("", "is empty"),
+            ("http://h:1/app", "namespace"),
+            ("http://root:hunter2@h:1", "builder().url(...).user"),
+            ("root:hunter2@h:1", "no scheme"),
+            ("embedded:", "needs a directory"),
+            ("memory:name", "takes no name"),
+        ] {
+            let error = Target::parse(url).unwrap_err();
+            assert!(error.is_invalid_argument(), "{url}: {error:?}");
+            assert!(error.to_string().contains(says), "{url}: {error}");
+            assert!(!format!("{error:?} {error}").contains("hunter2"), "{error}");
+        }
+    }
+}

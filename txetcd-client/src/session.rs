@@ -1,0 +1,137 @@
+//! [`Session`]: a lease that is kept alive, and whose loss is known before anyone else can act on it.
+//!
+//! Time is measured on the monotonic clock, from the moment *before* a keep-alive was sent: etcd counts from a
+//! later one, so the session never believes itself alive longer than etcd does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{LeaseKeepAliveStream, LeaseKeeper};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::error::Result;
+use crate::lease::Lease;
+
+/// A lease that is kept alive until the last clone of the session is dropped; then it is revoked.
+#[derive(Debug, Clone)]
+pub struct Session {
+    lease: Lease,
+    alive_until: watch::Receiver<Option<Instant>>,
+    _stop: Arc<oneshot::Sender<()>>,
+}
+
+impl Session {
+    pub(crate) async fn start(client: &Client, ttl: Duration) -> Result<Self> {
+        let asked = Instant::now();
+        let lease = Lease::grant(client, ttl).await?;
+        let (sender, alive_until) = watch::channel(Some(asked + lease.ttl()));
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(keep_alive(client.clone(), lease.clone(), sender, stopped));
+        Ok(Self { lease, alive_until, _stop: Arc::new(stop) })
+    }
+
+    /// The session's lease.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// How long the session surely lives if nothing more is heard from the store; zero once it is lost.
+    pub fn remaining(&self) -> Duration {
+        self.alive_until.borrow().map_or(Duration::ZERO, |until| until.duration_since(Instant::now()))
+    }
+
+    /// Whether the session surely holds its lease now.
+    pub fn is_alive(&self) -> bool {
+        !self.remaining().is_zero()
+    }
+
+    /// Resolves once the session is lost: the store said so, or could not be asked for as long as the lease
+    /// lives.
+    pub async fn lost(&self) {
+        let mut alive_until = self.alive_until.clone();
+        loop {
+            let Some(until) = *alive_until.borrow_and_update() else { return };
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {
+                    if !self.is_alive() {
+                        return;
+                    }
+                }
+                changed = alive_until.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn keep_alive(
+    client: Client,
+    lease: Lease,
+    alive_until: watch::Sender<Option<Instant>>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let beat = lease.ttl() / 3;
+    let mut stream = None;
+    let mut pause = beat;
+    loop {
+        let until = (*alive_until.borrow()).unwrap_or_else(Instant::now);
+        tokio::select! {
+            _ = &mut stopped => break,
+            () = tokio::time::sleep(pause.min(until.duration_since(Instant::now()))) => {}
+        }
+        let sent = Instant::now();
+        if sent >= until {
+            alive_until.send_replace(None);
+            return;
+        }
+        let answer = tokio::select! {
+            _ = &mut stopped => break,
+            answer = tokio::time::timeout(beat, refresh(&client, &lease, &mut stream)) => answer,
+        };
+        match answer {
+            Ok(Ok(0)) => {
+                alive_until.send_replace(None);
+                return;
+            }
+            Ok(Ok(seconds)) => {
+                alive_until.send_replace(Some(sent + Duration::from_secs(seconds)));
+                pause = beat;
+            }
+            Ok(Err(_)) | Err(_) => {
+                stream = None;
+                pause = beat / 4;
+            }
+        }
+    }
+    drop(stream);
+    // Whoever cannot be told lets the lease expire.
+    let _ = lease.revoke_within(beat).await;
+}
+
+/// Refreshes once and returns the seconds to live: 0 if the lease is gone.
+async fn refresh(
+    client: &Client,
+    lease: &Lease,
+    stream: &mut Option<(LeaseKeeper, LeaseKeepAliveStream)>,
+) -> Result<u64, ()> {
+    match stream {
+        None => match client.inner().lease.clone().keep_alive(lease.id()).await {
+            Ok(opened) => {
+                *stream = Some(opened);
+                Ok(lease.ttl().as_secs())
+            }
+            Err(etcd_client::Error::LeaseKeepAliveError(reason)) if reason.contains("not found") => Ok(0),
+            Err(_) => Err(()),
+        },
+        Some((keeper, answers)) => {
+            keeper.keep_alive().await.map_err(drop)?;
+            let answer = answers.message().await.map_err(drop)?.ok_or(())?;
+            Ok(u64::try_from(answer.ttl()).unwrap_or(0))
+        }
+    }
+}

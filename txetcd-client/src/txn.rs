@@ -1,0 +1,121 @@
+//! [`Txn`]: conditions, what to do if they hold, and what to do otherwise, in one atomic request.
+
+use etcd_client::proto::PbTxnResponse;
+
+use crate::compare::Compare;
+use crate::namespace::Namespace;
+use crate::op::{Op, OpResponse};
+
+/// An etcd transaction.
+///
+/// etcd looks at all conditions first, on the state before the request, those of nested transactions
+/// included; then it runs the operations of the branch in order. A key may be put only once. By default at
+/// most 128 conditions or operations stand on a path through the nesting, and the request is at most 1.5 MiB.
+///
+/// ```
+/// use txetcd_client::{Compare, Op, Txn};
+/// Txn::when([Compare::value("k").eq("v")]).then([Op::put("k", "w")]).or_else([Op::get("k")]);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Txn {
+    compares: Vec<Compare>,
+    then: Vec<Op>,
+    or_else: Vec<Op>,
+}
+
+impl Txn {
+    /// The conditions. All must hold; none at all always hold.
+    pub fn when(compares: impl IntoIterator<Item = Compare>) -> Self {
+        Self { compares: compares.into_iter().collect(), ..Self::default() }
+    }
+
+    /// What to do if the conditions hold.
+    #[must_use]
+    pub fn then(mut self, ops: impl IntoIterator<Item = Op>) -> Self {
+        self.then.extend(ops);
+        self
+    }
+
+    /// What to do if they do not.
+    #[must_use]
+    pub fn or_else(mut self, ops: impl IntoIterator<Item = Op>) -> Self {
+        self.or_else.extend(ops);
+        self
+    }
+
+    /// How many conditions or operations stand on the longest path: what etcd's `--max-txn-ops` limits.
+    pub fn op_count(&self) -> usize {
+        let nested = self.then.iter().chain(&self.or_else).filter_map(|op| match op {
+            Op::Txn(txn) => Some(txn.op_count()),
+            _ => None,
+        });
+        self.compares.len().max(self.then.len()).max(self.or_else.len()) + nested.max().unwrap_or(0)
+    }
+
+    /// About how many bytes the request has, rather too many than too few: what etcd's `--max-request-bytes` limits.
+    pub fn request_size(&self) -> usize {
+        /// Tags and lengths of the messages around the keys and values of an operation.
+        const FRAMING: usize = 24;
+        let compares: usize = self.compares.iter().map(|compare| compare.size() + FRAMING).sum();
+        let ops: usize = self.then.iter().chain(&self.or_else).map(|op| op.size() + FRAMING).sum();
+        compares + ops + FRAMING
+    }
+
+    /// Whether this only reads.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.then.iter().chain(&self.or_else).all(|op| match op {
+            Op::Get(_) => true,
+            Op::Put(_) | Op::Delete(_) => false,
+            Op::Txn(txn) => txn.is_read_only(),
+        })
+    }
+
+    pub(crate) fn into_wire(self, namespace: &Namespace) -> etcd_client::Txn {
+        let ops = |ops: Vec<Op>| ops.into_iter().map(|op| op.into_wire(namespace)).collect::<Vec<_>>();
+        let compares: Vec<_> =
+            self.compares.into_iter().map(|compare| compare.into_wire(namespace)).collect();
+        etcd_client::Txn::new().when(compares).and_then(ops(self.then)).or_else(ops(self.or_else))
+    }
+}
+
+/// The outcome of a transaction.
+#[derive(Debug, Clone)]
+pub struct TxnResponse {
+    revision: i64,
+    succeeded: bool,
+    responses: Vec<OpResponse>,
+}
+
+impl TxnResponse {
+    pub(crate) fn from_wire(response: PbTxnResponse, namespace: &Namespace) -> Self {
+        Self {
+            revision: response.header.map_or(0, |header| header.revision),
+            succeeded: response.succeeded,
+            responses: response
+                .responses
+                .into_iter()
+                .filter_map(|response| OpResponse::from_wire(response, namespace))
+                .collect(),
+        }
+    }
+
+    /// The store's revision after the transaction. 0 in a nested one: only the outermost knows.
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// Whether the conditions held, so that `then` ran.
+    pub fn succeeded(&self) -> bool {
+        self.succeeded
+    }
+
+    /// The answers of the operations that ran, in their order.
+    pub fn responses(&self) -> &[OpResponse] {
+        &self.responses
+    }
+
+    /// The answers, taken.
+    pub fn into_responses(self) -> Vec<OpResponse> {
+        self.responses
+    }
+}
