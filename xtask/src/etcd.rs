@@ -46,7 +46,10 @@ impl Binary {
         let what = format!("{} --version", path.display());
         let output = guard::output(command, &what, Duration::from_secs(30))?;
         let version = Version::from_etcd(&output).ok_or_else(|| {
-            Error::failed(format!("{what} does not name a version of etcd: {}", output.trim()))
+            Error::failed(format!(
+                "{what} does not name a version of etcd but says `{}`",
+                output.lines().next().unwrap_or_default()
+            ))
         })?;
         Ok(Self { version, path: path.to_path_buf(), from: from.to_owned() })
     }
@@ -71,6 +74,15 @@ pub(crate) fn prepare(command: &mut Command) -> &mut Command {
         "aarch64" => command.env("ETCD_UNSUPPORTED_ARCH", "arm64"),
         other => command.env("ETCD_UNSUPPORTED_ARCH", other),
     }
+}
+
+/// A command whose own temporary files, which it leaves behind when it is killed, go into `scratch` too.
+fn tool(program: &Path, scratch: &Path) -> Result<Command> {
+    let temporary = scratch.join("tmp");
+    std::fs::create_dir_all(&temporary).map_err(Error::io("cannot make", &temporary))?;
+    let mut command = guard::command(program);
+    command.envs(["TMPDIR", "TMP", "TEMP"].map(|name| (name, &temporary)));
+    Ok(command)
 }
 
 /// A kind of server that the tests are to run on.
@@ -204,8 +216,8 @@ impl Obtained {
                 text += &format!("  - {}\n", line.replace('\n', "\n    "));
             }
         }
-        text += "What helps: name the etcd binaries in TXETCD_ETCD (separated as in PATH), or provide one of: Go \
-                 (current releases); apt-get and dpkg on Debian (3.4 and 3.5); Python with pip (3.5.1)";
+        text += "What helps: TXETCD_ETCD naming etcd binaries (separated as in PATH); for an old one apt-get and dpkg, \
+                 with Debian's archive among apt's sources; for a new one Go, or the same, or Python with pip";
         if let [first, ..] = &self.binaries[..] {
             text += &format!(
                 ".\nWith --any-etcd the tests run on etcd {} alone, which proves less",
@@ -246,17 +258,24 @@ pub(crate) fn obtain() -> Result<Obtained> {
         if wanted.best(&named).is_some() {
             continue;
         }
-        let mut tried = vec![
-            match named.len() {
-                0 => "TXETCD_ETCD: not set".to_owned(),
-                _ => "TXETCD_ETCD: names none of this kind".to_owned(),
-            },
-            "`etcd` on PATH: none of this kind".to_owned(),
-            format!("the cache {}: none of this kind", cache.display()),
-        ];
+        let mut tried = Vec::new();
         match choose(wanted, &here, |source| get(source, wanted, &cache), &mut tried)? {
-            Some(binary) => obtained.add(binary),
-            None => obtained.missing.push((wanted, tried)),
+            Some(binary) => {
+                for line in tried.iter().filter_map(|tried| tried.lines().next()) {
+                    eprintln!("xtask: not from {line}");
+                }
+                obtained.add(binary);
+            }
+            None => {
+                let named = if named.is_empty() { "not set" } else { "names none of this kind" };
+                let mut all = vec![
+                    format!("TXETCD_ETCD: {named}"),
+                    "`etcd` on PATH: none of this kind that runs".to_owned(),
+                    format!("the cache {}: none of this kind that runs", cache.display()),
+                ];
+                all.append(&mut tried);
+                obtained.missing.push((wanted, all));
+            }
         }
     }
     named.into_iter().for_each(|binary| obtained.add(binary));
@@ -290,17 +309,13 @@ fn get(source: &Source, wanted: Wanted, cache: &Path) -> Result<Binary> {
     cleanup::check()?;
     std::fs::create_dir_all(cache).map_err(Error::io("cannot make the cache folder", cache))?;
     let scratch = Scratch::new(cache, ".partial-")?;
-    let result = source.get(wanted, scratch.path()).and_then(|path| {
+    source.get(wanted, scratch.path()).and_then(|path| {
         let binary = Binary::ask(&path, &cache::origin(source.word()))?;
         if !wanted.accepts(&binary.version) {
             return Err(Error::failed(format!("it has etcd {}, not {wanted}", binary.version)));
         }
         cache::keep(&binary, source.word(), scratch.path(), cache)
-    });
-    if let Err(Error::Failed(error)) = &result {
-        eprintln!("xtask: nothing from {source}: {}", error.trim_end());
-    }
-    result
+    })
 }
 
 #[cfg(test)]

