@@ -1,6 +1,9 @@
 //! What `#[derive(Persist)]` says about a struct: its slot, its key, its codec.
 
-use crate::codec::{Codec, Compression, Marshal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{Codec, Compression};
 use crate::key::Key;
 
 /// A struct that is a row of a typed table. Implemented by `#[derive(Persist)]`.
@@ -11,8 +14,9 @@ use crate::key::Key;
 pub trait Persist: Sized + Send + Sync + 'static {
     /// The primary key.
     type Key: Key;
-    /// How the struct becomes serde data; written by the derive.
-    type Marshal: Marshal<Self>;
+    /// How the struct becomes serde data; written by the derive, and a [`Marshal`](crate::codec::Marshal)
+    /// wherever the codec asks for one.
+    type Marshal: 'static;
     /// The format of the stored value.
     type Codec: Codec<Self, Self::Marshal>;
     /// The table's number, `1..=65534`: the first two bytes of its etcd keys, big-endian.
@@ -31,4 +35,67 @@ pub trait Persist: Sized + Send + Sync + 'static {
 pub trait Keyed: Persist {
     /// The row's primary key.
     fn key(&self) -> &Self::Key;
+}
+
+/// What serde can carry: the type of a stored field.
+///
+/// The derive asks this of every field, so that the answer names the field's type.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` cannot be stored",
+    label = "serde cannot carry this type",
+    note = "derive or implement serde's `Serialize` and `Deserialize` for it (without a borrowed lifetime)",
+    note = "or name a module that can carry it with `#[pmap(with = module)]`, or leave the field out with `#[pmap(skip)]`"
+)]
+pub trait FieldValue: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> FieldValue for T {}
+
+/// What an absent field can become: the type of a field with `#[pmap(default)]` or `#[pmap(skip)]`.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` has no default value",
+    label = "not a `Default`",
+    note = "derive or implement `Default` for it, or name a function that makes the value with `#[pmap(default = path)]`"
+)]
+pub trait FieldDefault: Default {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> FieldDefault for T {}
+
+/// The type of the `#[pmap(key)]` field: the key type `K` itself.
+#[diagnostic::on_unimplemented(
+    message = "the key field is a `{Self}`, but the key type of the struct is `{K}`",
+    label = "expected `{K}`, as `key = ...` on the struct says",
+    note = "give both the same type, or leave `key = ...` out"
+)]
+pub trait KeyField<K> {
+    /// The field as the key that it is.
+    fn as_key(&self) -> &K;
+}
+
+impl<K> KeyField<K> for K {
+    fn as_key(&self) -> &K {
+        self
+    }
+}
+
+/// Serde as generated code sees it, whatever the user's program depends on.
+#[doc(hidden)]
+pub use serde;
+
+/// Compiles if serde can carry `T`. For generated code.
+#[doc(hidden)]
+pub const fn check_field<T: FieldValue>() {}
+
+/// The value of an absent field. For generated code.
+#[doc(hidden)]
+#[must_use]
+pub fn default_value<T: FieldDefault>() -> T {
+    T::default()
+}
+
+/// The key field as the key that it is. For generated code.
+#[doc(hidden)]
+pub fn key_field<F: KeyField<K>, K>(field: &F) -> &K {
+    field.as_key()
 }

@@ -1,0 +1,29 @@
+//! `User::table()`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::schema::Schema;
+
+/// The inherent function that gives the table.
+pub(super) fn expand(schema: &Schema) -> TokenStream {
+    let Schema { ident, generics, slot, .. } = schema;
+    let (impl_generics, ty_generics, _) = generics.split_for_impl();
+    let mut bounded = generics.clone();
+    if generics.type_params().next().is_some() {
+        bounded.make_where_clause().predicates.push(syn::parse_quote!(Self: __txetcd::Persist));
+    }
+    let where_clause = &bounded.where_clause;
+    let doc = format!("The table of all `{}` rows, in slot {slot}.", syn::ext::IdentExt::unraw(ident));
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #ident #ty_generics #where_clause {
+            #[doc = #doc]
+            #[must_use]
+            #[inline]
+            pub const fn table() -> __txetcd::Table<Self> {
+                __txetcd::Table::<Self>::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Reading `#[pmap(...)]`: names, flags and values, with recovery after a mistake.
+//!
+//! What is valid where is data ([`Place`]); the meaning of a name is the caller's. After a mistake reading
+//! goes on behind the next comma.
+
+use proc_macro2::Span;
+use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
+use syn::parse::{Parse, ParseStream};
+use syn::{Ident, Lit, LitStr, Meta, Token};
+
+use super::mistakes::Mistakes;
+use super::suggestion::nearest;
+
+/// A name that may stand in `#[pmap(...)]`.
+pub(crate) struct Attribute {
+    /// The name.
+    pub(crate) name: &'static str,
+    /// An example of its use.
+    pub(crate) form: &'static str,
+    /// Whether it may be given more than once.
+    pub(crate) repeatable: bool,
+}
+
+impl Attribute {
+    /// An attribute that may be given once.
+    pub(crate) const fn once(name: &'static str, form: &'static str) -> Self {
+        Self { name, form, repeatable: false }
+    }
+
+    /// An attribute that may be given again and again.
+    pub(crate) const fn repeatable(name: &'static str, form: &'static str) -> Self {
+        Self { name, form, repeatable: true }
+    }
+}
+
+/// Where `#[pmap(...)]` may stand, and what may be in it there.
+pub(crate) struct Place {
+    /// What it stands on, with its article: `"a field"`.
+    pub(crate) on: &'static str,
+    /// What may be in it.
+    pub(crate) takes: &'static [Attribute],
+}
+
+impl Place {
+    fn find(&self, name: &str) -> Option<&'static Attribute> {
+        self.takes.iter().find(|attribute| attribute.name == name)
+    }
+
+    fn valid(&self) -> String {
+        let forms: Vec<String> = self.takes.iter().map(|attribute| format!("`{}`", attribute.form)).collect();
+        format!("{} takes {}", self.on, forms.join(", "))
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let places = [&super::container::PLACE, &super::field::PLACE, &super::data::VARIANT];
+        let hint = match places.iter().find(|place| place.find(name).is_some()) {
+            Some(place) => format!("`{name}` belongs on {}, not on {}", place.on, self.on),
+            None => match nearest(name, self.takes.iter().map(|attribute| attribute.name)) {
+                Some(near) => format!("unknown attribute `{name}`: did you mean `{near}`?"),
+                None => format!("unknown attribute `{name}`"),
+            },
+        };
+        format!("{hint}\n{}", self.valid())
+    }
+}
+
+/// An attribute that was found, and the input behind its name.
+pub(crate) struct Found<'a> {
+    /// What was found.
+    pub(crate) attribute: &'static Attribute,
+    /// Where its name stands.
+    pub(crate) span: Span,
+    input: ParseStream<'a>,
+}
+
+impl Found<'_> {
+    /// Whether a value follows.
+    pub(crate) fn has_value(&self) -> bool {
+        !self.ends()
+    }
+
+    /// Checks that no value follows.
+    pub(crate) fn flag(&self) -> syn::Result<()> {
+        if self.ends() {
+            Ok(())
+        } else {
+            Err(self.input.error(format!("`{}` takes no value", self.attribute.name)))
+        }
+    }
+
+    /// The value behind `=`; `what` says what it is: `"a type"`.
+    pub(crate) fn value<T: Parse>(&self, what: &str) -> syn::Result<T> {
+        let Attribute { name, form, .. } = self.attribute;
+        if self.ends() {
+            return Err(syn::Error::new(self.span, format!("`{name}` needs {what}, as in `{form}`")));
+        }
+        if !self.input.peek(Token![=]) || self.input.peek(Token![==]) {
+            return Err(self.input.error(format!("expected `=` and {what}, as in `{form}`")));
+        }
+        self.input.parse::<Token![=]>()?;
+        if self.ends() {
+            return Err(syn::Error::new(self.span, format!("`{name}` needs {what}, as in `{form}`")));
+        }
+        self.input
+            .parse()
+            .map_err(|error| syn::Error::new(error.span(), format!("`{name}` takes {what}, as in `{form}`")))
+    }
+
+    /// A value that is a string, and not an empty one.
+    pub(crate) fn string(&self) -> syn::Result<LitStr> {
+        let Attribute { name, form, .. } = self.attribute;
+        match self.value("a string")? {
+            Lit::Str(string) if string.value().is_empty() => {
+                Err(syn::Error::new(string.span(), format!("`{name}` is empty, write for instance `{form}`")))
+            }
+            Lit::Str(string) => Ok(string),
+            other => Err(syn::Error::new(other.span(), format!("`{name}` takes a string, as in `{form}`"))),
+        }
+    }
+
+    fn ends(&self) -> bool {
+        self.input.is_empty() || self.input.peek(Token![,])
+    }
+}
+
+/// Reads all `#[pmap(...)]` among `attrs`; `take` gets each valid name once, and reads its value.
+pub(crate) fn read(
+    attrs: &[syn::Attribute],
+    place: &'static Place,
+    mistakes: &mut Mistakes,
+    mut take: impl FnMut(&Found<'_>) -> syn::Result<()>,
+) {
+    let mut seen: Vec<&str> = Vec::new();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("pmap")) {
+        let Meta::List(list) = &attr.meta else {
+            mistakes.push_at(&attr.meta, format!("expected `#[pmap(...)]`\n{}", place.valid()));
+            continue;
+        };
+        if list.tokens.is_empty() {
+            mistakes.push_at(&attr.meta, format!("`#[pmap()]` is empty\n{}", place.valid()));
+            continue;
+        }
+        let read = list.parse_args_with(|input: ParseStream<'_>| {
+            while !input.is_empty() {
+                if let Err(error) = read_one(input, place, &mut seen, &mut take) {
+                    mistakes.add(error);
+                    skip(input)?;
+                }
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = read {
+            mistakes.add(error);
+        }
+    }
+}
+
+/// Reads one name and its value. After an error the input still stands before the name.
+fn read_one(
+    input: ParseStream<'_>,
+    place: &'static Place,
+    seen: &mut Vec<&str>,
+    take: &mut impl FnMut(&Found<'_>) -> syn::Result<()>,
+) -> syn::Result<()> {
+    let ahead = input.fork();
+    let name = ahead.call(Ident::parse_any).map_err(|error| {
+        syn::Error::new(error.span(), format!("expected the name of an attribute\n{}", place.valid()))
+    })?;
+    let Some(attribute) = place.find(&name.to_string()) else {
+        return Err(syn::Error::new(name.span(), place.unknown(&name.to_string())));
+    };
+    if seen.contains(&attribute.name) && !attribute.repeatable {
+        return Err(syn::Error::new(
+            name.span(),
+            format!("`{name}` is given twice: {} has at most one", place.on),
+        ));
+    }
+    seen.push(attribute.name);
+    let found = Found { attribute, span: name.span(), input: &ahead };
+    take(&found)?;
+    if !found.ends() {
+        return Err(ahead.error(format!("expected `,` or the end after `{}`", attribute.name)));
+    }
+    input.advance_to(&ahead);
+    Ok(())
+}
+
+/// Skips to the next comma that is not between `<` and `>`, or to the end.
+fn skip(input: ParseStream<'_>) -> syn::Result<()> {
+    let mut depth = 0_usize;
+    while !input.is_empty() {
+        if input.peek(Token![,]) && depth == 0 {
+            break;
+        }
+        if input.peek(Token![->]) {
+            input.parse::<Token![->]>()?;
+            continue;
+        }
+        if input.peek(Token![<]) {
+            depth += 1;
+        } else if input.peek(Token![>]) {
+            depth = depth.saturating_sub(1);
+        }
+        input.parse::<proc_macro2::TokenTree>()?;
+    }
+    Ok(())
+}

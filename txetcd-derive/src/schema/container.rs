@@ -1,0 +1,120 @@
+//! The attributes of the struct or enum itself.
+
+use syn::{DeriveInput, Ident, Lit, LitStr, Path, Type, parse_quote};
+
+use super::attribute::{Attribute, Found, Place, read};
+use super::mistakes::Mistakes;
+use super::receiver::Receiver;
+use super::suggestion::nearest;
+
+/// What `#[pmap(...)]` may say on a struct or enum.
+pub(crate) static PLACE: Place = Place {
+    on: "a struct",
+    takes: &[
+        Attribute::once("slot", "slot = 1"),
+        Attribute::once("key", "key = Type"),
+        Attribute::once("codec", "codec = Type"),
+        Attribute::once("compress", "compress = zlib"),
+        Attribute::once("name", "name = \"users\""),
+        Attribute::once("crate", "crate = \"path\""),
+    ],
+};
+
+/// The compressions: what the user writes, and the variant it stands for.
+const COMPRESSIONS: [(&str, &str); 4] =
+    [("zlib", "Zlib"), ("snappy", "Snappy"), ("zstd", "Zstd"), ("lz4", "Lz4")];
+
+/// The attributes of the struct or enum, checked one by one.
+pub(crate) struct Container {
+    /// The slot; the inner `None` is one that was given and is wrong.
+    pub(crate) slot: Option<Option<u16>>,
+    /// The key type; the inner `None` is one that was given and is wrong.
+    pub(crate) key: Option<Option<Type>>,
+    /// The codec.
+    pub(crate) codec: Option<Type>,
+    /// The variant of `Compression`.
+    pub(crate) compression: Ident,
+    /// The table's name.
+    pub(crate) name: String,
+    /// The path of the facade.
+    pub(crate) facade: Path,
+}
+
+impl Container {
+    /// Reads the attributes of `input`.
+    pub(crate) fn parse(input: &DeriveInput, receiver: &Receiver, mistakes: &mut Mistakes) -> Self {
+        let mut this = Self {
+            slot: None,
+            key: None,
+            codec: None,
+            compression: Ident::new("None", proc_macro2::Span::call_site()),
+            name: syn::ext::IdentExt::unraw(&input.ident).to_string(),
+            facade: parse_quote!(::txetcd),
+        };
+        read(&input.attrs, &PLACE, mistakes, |found| this.take(found, receiver));
+        this
+    }
+
+    fn take(&mut self, found: &Found<'_>, receiver: &Receiver) -> syn::Result<()> {
+        match found.attribute.name {
+            "slot" => {
+                self.slot = Some(None);
+                self.slot = Some(Some(slot(found)?));
+            }
+            "key" => {
+                self.key = Some(None);
+                self.key = Some(Some(receiver.resolve_type(&found.value("a type")?)));
+            }
+            "codec" => self.codec = Some(receiver.resolve_type(&found.value("a type")?)),
+            "compress" => self.compression = compression(found)?,
+            "name" => self.name = found.string()?.value(),
+            "crate" => self.facade = facade(&found.string()?)?,
+            _ => return Err(syn::Error::new(found.span, "this attribute has no meaning here")),
+        }
+        Ok(())
+    }
+}
+
+fn slot(found: &Found<'_>) -> syn::Result<u16> {
+    const RANGE: &str = "a slot is a number from 1 to 65534";
+    let value: Lit = found.value("a number from 1 to 65534")?;
+    let refuse = |message: String| Err(syn::Error::new(value.span(), message));
+    let Lit::Int(number) = &value else {
+        return refuse(format!("`slot` takes a number, as in `slot = 1`: {RANGE}"));
+    };
+    match number.base10_parse::<u16>() {
+        Ok(0) => refuse(format!("slot 0 is the catalogue's: {RANGE}")),
+        Ok(u16::MAX) => refuse(format!("slot 65535 is the library's own: {RANGE}")),
+        Ok(slot) => Ok(slot),
+        Err(_) => refuse(format!("slot {} is out of range: {RANGE}", number.base10_digits())),
+    }
+}
+
+fn compression(found: &Found<'_>) -> syn::Result<Ident> {
+    const VALID: &str = "one of zlib, snappy, zstd, lz4";
+    let value: Ident = found.value(VALID)?;
+    let name = value.to_string();
+    if let Some((_, variant)) = COMPRESSIONS.iter().find(|(known, _)| *known == name) {
+        return Ok(Ident::new(variant, value.span()));
+    }
+    let hint = match nearest(&name, COMPRESSIONS.map(|(known, _)| known)) {
+        Some(near) => format!(": did you mean `{near}`?"),
+        None => String::new(),
+    };
+    Err(syn::Error::new(
+        value.span(),
+        format!("unknown compression `{name}`{hint}\n`compress` takes {VALID}"),
+    ))
+}
+
+fn facade(string: &LitStr) -> syn::Result<Path> {
+    string.parse_with(Path::parse_mod_style).map_err(|_| {
+        syn::Error::new(
+            string.span(),
+            format!(
+                "`{}` is not a path: `crate` takes the path under which this program sees the crate txetcd, as in `crate = \"my_crate::txetcd\"`",
+                string.value()
+            ),
+        )
+    })
+}

@@ -1,0 +1,166 @@
+//! A field and its attributes.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::{ExprPath, Ident, Index, LitStr, Member, Path, Type};
+
+use super::attribute::{Attribute, Found, Place, read};
+use super::mistakes::Mistakes;
+use super::receiver::Receiver;
+
+/// What `#[pmap(...)]` may say on a field.
+pub(crate) static PLACE: Place = Place {
+    on: "a field",
+    takes: &[
+        Attribute::once("key", "key"),
+        Attribute::once("default", "default = path"),
+        Attribute::once("rename", "rename = \"name\""),
+        Attribute::repeatable("alias", "alias = \"old_name\""),
+        Attribute::once("skip", "skip"),
+        Attribute::once("with", "with = module"),
+    ],
+};
+
+/// A field of a struct or of a variant.
+#[derive(Clone)]
+pub(crate) struct Field {
+    /// Its name, or its position in a tuple.
+    pub(crate) member: Member,
+    /// Its type, without `Self`.
+    pub(crate) ty: Type,
+    /// Its stored names.
+    pub(crate) wire: Wire,
+    /// Whether it is marked as the key.
+    pub(crate) is_key: bool,
+    /// Where its value comes from when it is not stored.
+    pub(crate) fallback: Option<Fallback>,
+    /// Whether it is left out of what is stored.
+    pub(crate) skip: bool,
+    /// The module that marshals it in place of its type.
+    pub(crate) with: Option<TokenStream>,
+}
+
+/// The stored names of a field or variant.
+#[derive(Clone, Default)]
+pub(crate) struct Wire {
+    /// The name that is written, if it is not the one in the program.
+    pub(crate) rename: Option<LitStr>,
+    /// Further names that are read.
+    pub(crate) aliases: Vec<LitStr>,
+}
+
+/// Where the value of a field comes from when it is not stored.
+#[derive(Clone)]
+pub(crate) enum Fallback {
+    /// The type's `Default`.
+    OfType,
+    /// This function.
+    Function(TokenStream),
+}
+
+impl Field {
+    /// Reads the field that stands at `index`.
+    pub(crate) fn parse(
+        field: &syn::Field,
+        index: usize,
+        receiver: &Receiver,
+        mistakes: &mut Mistakes,
+    ) -> Self {
+        let member = match &field.ident {
+            Some(ident) => Member::Named(ident.clone()),
+            None => {
+                Member::Unnamed(Index { index: index as u32, span: syn::spanned::Spanned::span(&field.ty) })
+            }
+        };
+        let mut this = Self {
+            member,
+            ty: receiver.resolve_type(&field.ty),
+            wire: Wire::default(),
+            is_key: false,
+            fallback: None,
+            skip: false,
+            with: None,
+        };
+        let mut given = Vec::new();
+        read(&field.attrs, &PLACE, mistakes, |found| {
+            given.push((found.attribute.name, found.span));
+            this.take(found, receiver)
+        });
+        this.refuse_contradictions(&given, mistakes);
+        this
+    }
+
+    fn take(&mut self, found: &Found<'_>, receiver: &Receiver) -> syn::Result<()> {
+        match found.attribute.name {
+            "key" => {
+                self.is_key = true;
+                found.flag()?;
+            }
+            "default" => {
+                self.fallback = Some(Fallback::OfType);
+                if found.has_value() {
+                    let path: ExprPath = found.value("the path of a function without arguments")?;
+                    self.fallback = Some(Fallback::Function(receiver.resolve(path.into_token_stream())));
+                }
+            }
+            "skip" => {
+                self.skip = true;
+                found.flag()?;
+            }
+            "with" => {
+                let module: Path = found.value("the path of a module with `serialize` and `deserialize`")?;
+                self.with = Some(receiver.resolve(module.into_token_stream()));
+            }
+            _ => self.wire.take(found)?,
+        }
+        Ok(())
+    }
+
+    fn refuse_contradictions(&self, given: &[(&'static str, Span)], mistakes: &mut Mistakes) {
+        for (name, span) in given {
+            match *name {
+                "default" if self.is_key => mistakes.push(
+                    *span,
+                    "`default` on the key: every row has a key, so there is nothing to fall back from; remove `default`",
+                ),
+                "skip" if self.is_key => mistakes.push(
+                    *span,
+                    "`skip` on the key: a row is stored with its key; remove `skip`, or leave the key outside the struct and use `put_at`",
+                ),
+                "rename" | "alias" | "with" if self.skip => mistakes.push(
+                    *span,
+                    format!("`{name}` on a field that is not stored: remove either `{name}` or `skip`"),
+                ),
+                "rename" | "alias" if matches!(self.member, Member::Unnamed(_)) => mistakes.push(
+                    *span,
+                    format!(
+                        "`{name}` on a field without a name: the fields of a tuple are stored by position; remove `{name}`, or name the field"
+                    ),
+                ),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Wire {
+    /// Takes `rename` or `alias`.
+    pub(crate) fn take(&mut self, found: &Found<'_>) -> syn::Result<()> {
+        let name = found.string()?;
+        if found.attribute.repeatable {
+            self.aliases.push(name);
+        } else {
+            self.rename = Some(name);
+        }
+        Ok(())
+    }
+
+    /// The names under which `ident` is read, each with its place.
+    pub(crate) fn names(&self, ident: &Ident) -> impl Iterator<Item = (String, Span)> {
+        let written = match &self.rename {
+            Some(rename) => (rename.value(), rename.span()),
+            None => (syn::ext::IdentExt::unraw(ident).to_string(), ident.span()),
+        };
+        std::iter::once(written).chain(self.aliases.iter().map(|alias| (alias.value(), alias.span())))
+    }
+}
