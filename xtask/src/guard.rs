@@ -150,11 +150,13 @@ pub(crate) fn output(mut command: Command, what: &str, limit: Duration) -> Resul
     }
 }
 
-/// The last `count` lines that say something, each behind `indent`.
+/// The last `count` lines that say something, each behind `indent`; of a very long line, the beginning.
 pub(crate) fn tail(text: &str, count: usize, indent: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last: Vec<String> =
-        lines[lines.len().saturating_sub(count)..].iter().map(|line| format!("{indent}{line}")).collect();
+    let last: Vec<String> = lines[lines.len().saturating_sub(count)..]
+        .iter()
+        .map(|line| format!("{indent}{line:.300}"))
+        .collect();
     last.join("\n")
 }
 

@@ -16,11 +16,9 @@ use crate::{
 pub(crate) fn find() -> Result<PathBuf> {
     if let Some(set) = env::var_os("PROTOC").filter(|value| !value.is_empty()) {
         let set = PathBuf::from(set);
-        let found = if set.components().count() == 1 {
-            path::program(&set.to_string_lossy())
-        } else {
-            Some(set.clone())
-        };
+        // cargo runs build programs in other folders, so a relative path would not do.
+        let bare = set.components().count() == 1;
+        let found = if bare { path::program(&set.to_string_lossy()) } else { std::path::absolute(&set).ok() };
         let found = found.ok_or_else(|| {
             Error::failed(format!(
                 "PROTOC is set to `{}`, which is not on PATH; correct it or unset it",

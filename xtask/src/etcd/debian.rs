@@ -43,9 +43,9 @@ pub(super) fn get(suite: &str, wanted: Wanted, scratch: &Path) -> Result<PathBuf
     let offered = apt.call("apt-cache", &["madison", PACKAGE])?;
     let Some(version) = pick(&offered, wanted) else {
         let offers = if offered.trim().is_empty() { "no" } else { "another version of" };
-        let suite = if private { format!("the suite {suite}") } else { "apt's sources".into() };
+        let who = if private { format!("the suite {suite} has") } else { "apt's sources have".into() };
         let why = update.map_or(String::new(), |error| format!("; {error}"));
-        return Err(Error::failed(format!("{suite} has {offers} {PACKAGE}{why}")));
+        return Err(Error::failed(format!("{who} {offers} {PACKAGE}{why}")));
     };
     eprintln!("xtask: downloading {PACKAGE} {version}");
     apt.call("apt-get", &["download", &format!("{PACKAGE}={version}")])?;
