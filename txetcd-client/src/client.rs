@@ -94,9 +94,15 @@ impl Client {
     /// # Errors
     /// As etcd has them; after [`Error::is_perhaps_applied`] the outcome of a writing transaction is open.
     pub async fn txn(&self, txn: Txn) -> Result<TxnResponse> {
+        self.txn_within(txn, self.0.request_timeout).await
+    }
+
+    /// As [`txn`](Self::txn), with a timeout of its own where that is shorter than the client's.
+    #[doc(hidden)]
+    pub async fn txn_within(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
         let repeat = if txn.is_read_only() { Repeat::Always } else { self.writing()? };
         let response = self
-            .call(repeat, self.0.request_timeout, || {
+            .call(repeat, timeout.min(self.0.request_timeout), || {
                 let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
                 async move { kv.txn(txn).await }
             })
@@ -156,7 +162,12 @@ impl Client {
         Ok(response.header().map_or((0, 0), |header| (header.revision(), header.cluster_id())))
     }
 
-    pub(crate) async fn send_get(&self, request: GetRequest) -> Result<GetResponse> {
+    /// Sends a get that was made as data.
+    ///
+    /// # Errors
+    /// As etcd has them.
+    #[doc(hidden)]
+    pub async fn send_get(&self, request: GetRequest) -> Result<GetResponse> {
         let response = self
             .call(Repeat::Always, self.0.request_timeout, || {
                 let mut kv = self.0.kv.clone();

@@ -181,7 +181,9 @@ impl Error {
     }
 
     /// The same error for a request that changes nothing, so that its outcome is not open.
-    pub(crate) fn settled(self) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn settled(self) -> Self {
         if self.0.perhaps_applied { Self::new(self.0.kind, self.0.message.clone()) } else { self }
     }
 

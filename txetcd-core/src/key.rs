@@ -12,11 +12,14 @@ mod float;
 mod integer;
 mod like;
 mod option;
+mod prefix;
 pub(crate) mod read;
 mod scalar;
 mod text;
 mod tuple;
 mod uuid;
+
+pub use prefix::KeyPrefix;
 
 /// A type that can be the key of a table: its bytes sort as its values do, and decode to the same value.
 ///

@@ -3,11 +3,20 @@
 //! Programs use the facade crate `txetcd`, which re-exports all of this.
 
 pub mod codec;
+mod database;
+mod engine;
 pub mod key;
 mod oid;
 pub mod persist;
+mod table;
 mod timestamp;
+mod txn;
 
+pub use database::{At, Database, DatabaseBuilder, Stats, Status};
 pub use oid::Oid;
+pub use table::Table;
+pub use table::scan::{Page, Scan, Token};
 pub use timestamp::{Timestamp, TimestampError};
+pub use txetcd_client as client;
+pub use txn::{Read, ReadTxn, TxnFn, WriteTxn};
 pub use uuid::Uuid;

@@ -1,0 +1,229 @@
+//! [`Database`]: connects, and runs transactions.
+
+mod builder;
+mod stats;
+mod status;
+
+use std::fmt;
+use std::sync::Arc;
+
+use txetcd_client::{Client, Error, Result, error::Kind};
+
+pub use builder::DatabaseBuilder;
+pub use stats::Stats;
+pub use status::Status;
+
+use crate::engine::Engine;
+use crate::engine::committer::Outcome;
+use crate::txn::{ReadTxn, TxnFn, WriteTxn};
+
+/// The environment variable that [`Database::from_env`] reads.
+const URL_VARIABLE: &str = "TXETCD_URL";
+/// Where it stores if the variable is not set.
+const DEFAULT_URL: &str = "embedded:./txetcd-data";
+
+/// An etcd cluster, or a store in this process, with its transactions.
+///
+/// Cheap to clone; clones share the connection. `Send` and `Sync`.
+#[derive(Clone)]
+pub struct Database {
+    engine: Arc<Engine>,
+}
+
+impl Database {
+    /// Connects to a URL: `http://host:2379` or `https://host:2379` (several endpoints of one cluster separated
+    /// by commas), `embedded:PATH` for a durable store in this process, or `memory:` for one that is gone with
+    /// it.
+    ///
+    /// # Errors
+    /// [`Error::is_invalid_argument`] for a URL that cannot be used, [`Error::is_unavailable`] if no endpoint
+    /// can be reached within the connect timeout, or if the embedded store is open elsewhere.
+    pub async fn connect(url: impl Into<String>) -> Result<Self> {
+        Self::builder().url(url).connect().await
+    }
+
+    /// Connects to the URL in the environment variable `TXETCD_URL`, or else to `embedded:./txetcd-data`.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn from_env() -> Result<Self> {
+        let url = std::env::var(URL_VARIABLE).unwrap_or_else(|_| DEFAULT_URL.to_owned());
+        Self::connect(url).await
+    }
+
+    /// Connects with options.
+    pub fn builder() -> DatabaseBuilder {
+        DatabaseBuilder::default()
+    }
+
+    pub(crate) fn from_engine(engine: Engine) -> Self {
+        Self { engine: Arc::new(engine) }
+    }
+
+    /// Reads in one consistent snapshot, at least as new as the moment of the call.
+    ///
+    /// The closure may run again, if the snapshot was compacted while it was read. Writing in it does not
+    /// compile.
+    ///
+    /// # Errors
+    /// The closure's own.
+    pub async fn read<T, E, F>(&self, closure: F) -> Result<T, E>
+    where
+        F: for<'a> TxnFn<&'a ReadTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
+        self.read_at(None, closure).await
+    }
+
+    /// Reads as of an earlier revision.
+    #[must_use]
+    pub fn at(&self, revision: i64) -> At<'_> {
+        At { database: self, revision }
+    }
+
+    /// Runs a transaction: serializable, retried on conflict, applied once.
+    ///
+    /// Nothing is sent before the closure has returned `Ok`; an `Err` rolls back and is returned. The closure
+    /// may run several times and should have no effects of its own. What it reads is one snapshot in every run,
+    /// never a mixture of two.
+    ///
+    /// # Errors
+    /// The closure's own, or, as `E::from`, an [`Error`]: [`Error::is_conflict`] when the deadline or attempt
+    /// limit was reached, [`Error::is_already_exists`] if a row that was inserted is there already,
+    /// [`Error::is_too_large`], [`Error::is_unavailable`]. After any error but
+    /// [`Error::is_commit_unknown`] nothing was written, and nothing will be.
+    pub async fn write<T, E, F>(&self, closure: F) -> Result<T, E>
+    where
+        F: for<'a> TxnFn<&'a WriteTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
+        self.writable()?;
+        let engine = &self.engine;
+        let mut attempts = engine.policy.start();
+        let mut after = None;
+        loop {
+            let txn = WriteTxn::new(engine, after.take());
+            let result = closure.call_it(&txn).await;
+            let attempt = txn.into_view().finish().await;
+            if attempt.compacted {
+                if !attempts.again_after_compaction() {
+                    return Err(engine.out_of_time("what it read was compacted").into());
+                }
+                Engine::count(&engine.counters.retries);
+                continue;
+            }
+            let value = result?;
+            match engine.commit(attempt, attempts.deadline()).await? {
+                Outcome::Committed(_) => {
+                    Engine::count(&engine.counters.transactions);
+                    return Ok(value);
+                }
+                Outcome::Conflict(conflict) => {
+                    Engine::count(&engine.counters.conflicts);
+                    tracing::debug!(keys = ?conflict.keys, "conflict");
+                    after = attempts.again(conflict).await?;
+                    Engine::count(&engine.counters.retries);
+                }
+            }
+        }
+    }
+
+    /// Begins a transaction that is committed by hand; dropping it discards it. It is not retried:
+    /// [`write`](Self::write) is.
+    ///
+    /// # Errors
+    /// [`Error::is_read_only`] if the database was opened read-only.
+    pub async fn begin(&self) -> Result<WriteTxn> {
+        self.writable()?;
+        Ok(WriteTxn::new(&self.engine, None))
+    }
+
+    /// Asks the store how it is.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn status(&self) -> Result<Status> {
+        let (revision, cluster_id) = self.engine.client.revision_and_cluster().await?;
+        Ok(Status { revision, cluster_id, endpoint: self.engine.client.endpoint().to_owned() })
+    }
+
+    /// What happened since the database was connected.
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.engine)
+    }
+
+    /// The etcd client under the tables.
+    pub fn client(&self) -> &Client {
+        &self.engine.client
+    }
+
+    async fn read_at<T, E, F>(&self, revision: Option<i64>, closure: F) -> Result<T, E>
+    where
+        F: for<'a> TxnFn<&'a ReadTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
+        let mut attempts = self.engine.policy.start();
+        loop {
+            let txn = ReadTxn::new(&self.engine, revision);
+            let result = closure.call_it(&txn).await;
+            let compacted = txn.into_view().finish().await.compacted;
+            // A fixed revision is as compacted the next time.
+            if compacted && revision.is_none() && attempts.again_after_compaction() {
+                Engine::count(&self.engine.counters.retries);
+                continue;
+            }
+            let value = result?;
+            Engine::count(&self.engine.counters.transactions);
+            return Ok(value);
+        }
+    }
+
+    fn writable(&self) -> Result<()> {
+        if self.engine.client.is_read_only() {
+            return Err(Error::new(
+                Kind::ReadOnly,
+                "this database was opened read-only: connect without `read_only(true)` to write",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The database as of an earlier revision. See [`Database::at`].
+#[derive(Debug)]
+pub struct At<'d> {
+    database: &'d Database,
+    revision: i64,
+}
+
+impl At<'_> {
+    /// Reads as of exactly this revision.
+    ///
+    /// # Errors
+    /// The closure's own; reads in it return [`Error::is_compacted`] if the revision is no longer in the store's
+    /// history, and [`Error::is_future_revision`] if it is not there yet.
+    pub async fn read<T, E, F>(&self, closure: F) -> Result<T, E>
+    where
+        F: for<'a> TxnFn<&'a ReadTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
+        if self.revision <= 0 {
+            return Err(Error::new(
+                Kind::InvalidArgument,
+                format!("{} is not a revision: the first one is 1", self.revision),
+            )
+            .into());
+        }
+        self.database.read_at(Some(self.revision), closure).await
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("client", &self.engine.client).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! The transaction engine: what happens to one transaction between its first read and its answer.
+//!
+//! Everything here is bytes: keys as etcd has them (without the client's namespace) and encoded values. The
+//! tables above turn structs into bytes, the client below turns requests into messages. A transaction passes
+//! through these rooms, one file each:
+//!
+//! ```text
+//!  policy      runs the closure: attempt, commit, and again after a conflict, until a deadline
+//!    |
+//!  view        what one attempt reads: its own writes over one snapshot; every read is recorded here
+//!    |- snapshot    the store at one revision, and what is known of it already
+//!    |- batch       reads that are asked for together travel together
+//!    |- read_set    what was read: what must still hold at commit
+//!    `- write_set   what is to be written, not sent before commit
+//!    |
+//!  plan        read set + write set -> guards, operations and the reads for the next attempt, within etcd's limits
+//!    |
+//!  sequencer   gives every group of finished transactions (today a group of one) a lane
+//!    |
+//!  committer   sends the request, and settles what happened if the answer is lost
+//! ```
+//!
+//! Two places carry the guarantees (`docs/guarantees.md`). Reads that count for conflicts go through
+//! [`View`](view::View) only. Whether a request was applied is decided in `committer` only.
+
+pub(crate) mod batch;
+pub(crate) mod bookkeeping;
+pub(crate) mod bounds;
+pub(crate) mod committer;
+pub(crate) mod plan;
+pub(crate) mod policy;
+pub(crate) mod read_set;
+pub(crate) mod sequencer;
+pub(crate) mod snapshot;
+pub(crate) mod view;
+pub(crate) mod write_set;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use txetcd_client::Client;
+
+use sequencer::Sequencer;
+
+/// The engine of one [`Database`](crate::Database), shared by its transactions.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) client: Client,
+    pub(crate) limits: Limits,
+    pub(crate) policy: policy::Policy,
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) counters: Counters,
+}
+
+/// What the server accepts in one transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// etcd's `--max-txn-ops`.
+    pub(crate) ops: usize,
+    /// etcd's `--max-request-bytes`.
+    pub(crate) bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { ops: 128, bytes: 1536 * 1024 }
+    }
+}
+
+/// What happened since the database was connected.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) transactions: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) conflicts: AtomicU64,
+}
+
+impl Engine {
+    pub(crate) fn new(client: Client, limits: Limits, policy: policy::Policy, session_ttl: Duration) -> Self {
+        let sequencer = Arc::new(Sequencer::new(client.clone(), session_ttl));
+        Self { client, limits, policy, sequencer, counters: Counters::default() }
+    }
+
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}

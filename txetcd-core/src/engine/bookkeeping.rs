@@ -1,0 +1,30 @@
+//! The engine's own keys, in slot 65535 (see `docs/format.md`).
+
+/// The slot that belongs to this library.
+pub(crate) const SLOT: u16 = u16::MAX;
+
+/// The slot of a key; keys of this library always have one.
+pub(crate) fn slot_of(key: &[u8]) -> u16 {
+    match key {
+        [high, low, ..] => u16::from_be_bytes([*high, *low]),
+        _ => 0,
+    }
+}
+
+/// `FF FF 'g' | slot`: put by every commit that deletes rows of a slot, never deleted. A transaction that
+/// read more rows of the slot than it can guard one by one guards this key instead.
+pub(crate) fn generation_key(slot: u16) -> Vec<u8> {
+    let mut key = SLOT.to_be_bytes().to_vec();
+    key.push(b'g');
+    key.extend_from_slice(&slot.to_be_bytes());
+    key
+}
+
+/// `FF FF 'l' | lease i64 | lane u16`: the last number written by a lane; vanishes with the lease.
+pub(crate) fn lane_key(lease: i64, lane: u16) -> Vec<u8> {
+    let mut key = SLOT.to_be_bytes().to_vec();
+    key.push(b'l');
+    key.extend_from_slice(&lease.to_be_bytes());
+    key.extend_from_slice(&lane.to_be_bytes());
+    key
+}

@@ -1,0 +1,326 @@
+//! [`Plan`]: from what an attempt read and wrote to one etcd transaction, within etcd's limits.
+//!
+//! Every row that was read is guarded by its own `mod_revision`, every range by `mod_revision <= snapshot` over
+//! the range (which sees inserts and changes) plus the guards of its rows (which see deletions). Where that
+//! needs more compares than etcd takes, the largest *units* are guarded coarsely instead: a unit is a range,
+//! or all single keys of a table, as the range that spans them. A coarse guard is `mod_revision <= snapshot`
+//! over the range, plus the table's generation key, which every commit that deletes rows of the table puts.
+//! Leased rows can vanish without a commit, so they keep their own guards. Coarse guards can only cause a
+//! needless retry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use txetcd_client::{Compare, Error, GetRequest, Op, PutRequest, Result, error::Kind};
+
+use super::Limits;
+use super::bookkeeping::{generation_key, slot_of};
+use super::bounds::{Bounds, after};
+use super::read_set::{Mark, RangeRead, ReadSet};
+use super::view::{Attempt, describe};
+
+/// What the rows that are fetched for the next attempt may weigh, as they were when they were read.
+const PREFETCH_BYTES: usize = 512 * 1024;
+/// A range with more rows than this is not fetched for the next attempt.
+const PREFETCH_ROWS: usize = 64;
+
+/// One etcd transaction, but for the lane's part.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) guards: Vec<Compare>,
+    pub(crate) ops: Vec<Op>,
+    /// What is read if a guard does not hold.
+    pub(crate) prefetch: Vec<Prefetch>,
+    /// What was read and written, for messages and for telling what changed.
+    pub(crate) attempt: Attempt,
+}
+
+/// A read for the next attempt.
+#[derive(Debug, Clone)]
+pub(crate) enum Prefetch {
+    Key(Vec<u8>),
+    Range(Bounds, u32),
+}
+
+impl Prefetch {
+    pub(crate) fn request(&self) -> GetRequest {
+        match self {
+            Self::Key(key) => GetRequest::new(key.clone()),
+            Self::Range(bounds, limit) => GetRequest::new(bounds.key_set()).limit(*limit),
+        }
+    }
+}
+
+impl Plan {
+    /// Plans the commit of an attempt. One compare and one operation are left for the lane.
+    pub(crate) fn of(attempt: Attempt, limits: Limits) -> Result<Self> {
+        let budget = limits.ops.saturating_sub(1);
+        let guards = guards(&attempt, budget)?;
+        let ops = ops(&attempt);
+        if ops.len() > budget {
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!(
+                    "the transaction writes {} rows and ranges, but the server takes {} operations in one \
+                     transaction, of which txetcd needs {}: split it, or raise the server's --max-txn-ops and tell \
+                     `builder().max_txn_ops(...)`",
+                    ops.len(),
+                    limits.ops,
+                    limits.ops - budget,
+                ),
+            ));
+        }
+        let prefetch = prefetch(&attempt, budget);
+        Ok(Self { guards, ops, prefetch, attempt })
+    }
+}
+
+/// What was read together and is guarded together.
+struct Unit {
+    /// The range that was read, or that spans the single keys.
+    bounds: Bounds,
+    rows: BTreeMap<Vec<u8>, Mark>,
+    /// Whether everything between the rows was read, too, so that absence is guarded by the range.
+    is_range: bool,
+    coarse: bool,
+}
+
+impl Unit {
+    fn guarded_as_range(&self) -> bool {
+        self.is_range || self.coarse
+    }
+
+    /// The rows that need guards of their own.
+    fn guarded_rows(&self) -> impl Iterator<Item = (&Vec<u8>, &Mark)> {
+        self.rows.iter().filter(|(_, mark)| !self.coarse || mark.lease != 0)
+    }
+
+    fn cost(&self) -> usize {
+        usize::from(self.guarded_as_range()) + self.guarded_rows().count()
+    }
+}
+
+fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
+    let mut units = units(&attempt.reads);
+    loop {
+        let generations: BTreeSet<u16> =
+            units.iter().filter(|unit| unit.coarse).map(|unit| slot_of(&unit.bounds.start)).collect();
+        let absent: Vec<&[u8]> = attempt
+            .writes
+            .absent()
+            .filter(|key| attempt.reads.keys.get(*key).is_none())
+            .filter(|key| !units.iter().any(|unit| unit.guarded_as_range() && unit.bounds.contains(key)))
+            .collect();
+        let cost = generations.len() + absent.len() + units.iter().map(Unit::cost).sum::<usize>();
+        if cost <= budget {
+            let unchanged = attempt.revision.map_or(1, |revision| revision + 1);
+            let mut guards: Vec<Compare> = Vec::with_capacity(cost);
+            for unit in &units {
+                if unit.guarded_as_range() {
+                    guards.push(Compare::mod_revision(unit.bounds.key_set()).lt(unchanged));
+                }
+                guards.extend(
+                    unit.guarded_rows()
+                        .map(|(key, mark)| Compare::mod_revision(key.clone()).eq(mark.mod_revision)),
+                );
+            }
+            guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
+            guards.extend(
+                generations.into_iter().map(|slot| Compare::mod_revision(generation_key(slot)).lt(unchanged)),
+            );
+            return Ok(guards);
+        }
+        let largest =
+            units.iter_mut().filter(|unit| !unit.coarse && unit.cost() > 1).max_by_key(|unit| unit.cost());
+        match largest {
+            Some(unit) => unit.coarse = true,
+            None => {
+                return Err(Error::new(
+                    Kind::TooLarge,
+                    format!(
+                        "what the transaction read and inserted needs {cost} conditions, but the server takes {} in \
+                         one transaction: insert fewer rows at once, read fewer rows that have leases, or raise \
+                         the server's --max-txn-ops and tell `builder().max_txn_ops(...)`",
+                        budget + 1,
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+/// The ranges, without overlaps, and the single keys of each slot that are in none of them.
+fn units(reads: &ReadSet) -> Vec<Unit> {
+    let mut ranges: Vec<RangeRead> = reads.ranges.clone();
+    ranges.sort_by(|a, b| a.bounds.start.cmp(&b.bounds.start));
+    let mut units: Vec<Unit> = Vec::new();
+    for range in ranges {
+        match units.last_mut() {
+            Some(last) if range.bounds.start < last.bounds.end => {
+                let end = last.bounds.end.clone().max(range.bounds.end);
+                last.bounds.end = end;
+                last.rows.extend(range.rows);
+            }
+            _ => units.push(Unit { bounds: range.bounds, rows: range.rows, is_range: true, coarse: false }),
+        }
+    }
+    let mut singles: BTreeMap<u16, BTreeMap<Vec<u8>, Mark>> = BTreeMap::new();
+    for (key, mark) in &reads.keys {
+        if !units.iter().any(|unit| unit.bounds.contains(key)) {
+            singles.entry(slot_of(key)).or_default().insert(key.clone(), *mark);
+        }
+    }
+    units.extend(singles.into_values().filter_map(|rows| {
+        let bounds = Bounds::new(rows.first_key_value()?.0.clone(), after(rows.last_key_value()?.0));
+        Some(Unit { bounds, rows, is_range: false, coarse: false })
+    }));
+    units
+}
+
+fn ops(attempt: &Attempt) -> Vec<Op> {
+    let Attempt { reads, writes, .. } = attempt;
+    let clears = writes.clears();
+    // What was read as absent is guarded to be absent still.
+    let deletes: Vec<&[u8]> = writes.deletes().filter(|key| reads.mark(key) != Some(Mark::ABSENT)).collect();
+    let generations: BTreeSet<u16> = clears
+        .iter()
+        .map(|bounds| slot_of(&bounds.start))
+        .chain(deletes.iter().map(|key| slot_of(key)))
+        .collect();
+    let mut ops: Vec<Op> = Vec::new();
+    ops.extend(clears.iter().map(|bounds| Op::delete(bounds.key_set())));
+    ops.extend(deletes.into_iter().map(Op::delete));
+    ops.extend(writes.puts().map(|(key, value)| {
+        // A row keeps the lease that it was read with.
+        let lease = reads.mark(key).map_or(0, |mark| mark.lease);
+        Op::from(PutRequest::new(key, &**value).lease_id(lease))
+    }));
+    ops.extend(generations.into_iter().map(|slot| Op::put(generation_key(slot), [])));
+    ops
+}
+
+fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
+    let reads = &attempt.reads;
+    let mut bytes = PREFETCH_BYTES;
+    let mut fits = |size: usize| {
+        let rest = bytes.checked_sub(size);
+        bytes = rest.unwrap_or(bytes);
+        rest.is_some()
+    };
+    let keys =
+        reads.keys.iter().filter(|(_, mark)| fits(mark.size)).map(|(key, _)| Prefetch::Key(key.clone()));
+    let mut prefetch: Vec<Prefetch> = keys.collect();
+    let absent = attempt.writes.absent().filter(|key| !reads.keys.contains_key(*key));
+    prefetch.extend(absent.map(|key| Prefetch::Key(key.to_vec())));
+    for range in reads.ranges.iter().filter(|range| range.rows.len() <= PREFETCH_ROWS) {
+        if fits(range.rows.values().map(|mark| mark.size).sum()) {
+            let limit = u32::try_from(range.rows.len() * 2 + 16).unwrap_or(u32::MAX);
+            prefetch.push(Prefetch::Range(range.bounds.clone(), limit));
+        }
+    }
+    prefetch.truncate(budget);
+    prefetch
+}
+
+/// The error of an insert whose row is there already.
+pub(crate) fn already_exists(key: &[u8], attempt: &Attempt) -> Error {
+    let row = describe(key, &attempt.tables);
+    Error::new(
+        Kind::AlreadyExists,
+        format!("{row}: there is a row with this key already; `put` would replace it"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::write_set::WriteSet;
+
+    const LIMITS: Limits = Limits { ops: 128, bytes: 1 << 20 };
+
+    fn key(slot: u16, n: u32) -> Vec<u8> {
+        [slot.to_be_bytes().as_slice(), &n.to_be_bytes()].concat()
+    }
+
+    fn mark(mod_revision: i64) -> Mark {
+        Mark { mod_revision, lease: 0, size: 10 }
+    }
+
+    fn attempt(reads: ReadSet, writes: WriteSet) -> Attempt {
+        Attempt { revision: Some(50), reads, writes, tables: BTreeMap::new(), compacted: false }
+    }
+
+    fn scan(slot: u16, rows: u32, lease: i64) -> ReadSet {
+        let mut reads = ReadSet::default();
+        let rows = (0..rows).map(|n| (key(slot, n), Mark { lease, ..mark(7) })).collect();
+        reads.add_range(Bounds::new(key(slot, 0), key(slot + 1, 0)), rows);
+        reads
+    }
+
+    #[test]
+    fn a_small_scan_is_guarded_row_by_row() {
+        let plan = Plan::of(attempt(scan(1, 100, 0), WriteSet::default()), LIMITS).unwrap();
+        assert_eq!(plan.guards.len(), 101);
+    }
+
+    #[test]
+    fn a_large_scan_is_guarded_by_its_range_and_the_generation() {
+        let plan = Plan::of(attempt(scan(1, 1000, 0), WriteSet::default()), LIMITS).unwrap();
+        assert_eq!(plan.guards.len(), 2);
+        assert!(format!("{:?}", plan.guards).contains(&format!("{:?}", generation_key(1))));
+    }
+
+    #[test]
+    fn leased_rows_keep_their_own_guards() {
+        let mut reads = scan(1, 1000, 0);
+        reads.ranges[0].rows.values_mut().take(20).for_each(|mark| mark.lease = 9);
+        assert_eq!(Plan::of(attempt(reads, WriteSet::default()), LIMITS).unwrap().guards.len(), 22);
+        let error = Plan::of(attempt(scan(1, 1000, 9), WriteSet::default()), LIMITS).unwrap_err();
+        assert!(error.is_too_large(), "{error}");
+    }
+
+    #[test]
+    fn many_single_reads_become_a_span() {
+        let mut reads = ReadSet::default();
+        (0..500)
+            .for_each(|n| reads.add_key(&key(3, n * 10), if n % 2 == 0 { mark(5) } else { Mark::ABSENT }));
+        let mut writes = WriteSet::default();
+        writes.insert(key(3, 15), vec![]).unwrap(); // Covered by the span.
+        writes.insert(key(4, 15), vec![]).unwrap();
+        let plan = Plan::of(attempt(reads, writes), LIMITS).unwrap();
+        assert_eq!(plan.guards.len(), 3);
+        assert_eq!(plan.ops.len(), 2);
+    }
+
+    #[test]
+    fn too_many_writes_are_refused_with_the_numbers() {
+        let mut writes = WriteSet::default();
+        (0..127).for_each(|n| writes.put(key(1, n), vec![]));
+        assert_eq!(Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap().ops.len(), 127);
+        let mut writes = WriteSet::default();
+        (0..200).for_each(|n| writes.put(key(1, n), vec![]));
+        let error = Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap_err();
+        assert!(error.is_too_large());
+        for part in ["200", "128", "--max-txn-ops"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_deletion_puts_the_generation() {
+        let mut writes = WriteSet::default();
+        writes.delete(key(1, 1));
+        writes.delete(key(1, 2));
+        writes.clear(Bounds::new(key(2, 0), key(3, 0)));
+        writes.put(key(3, 1), vec![]);
+        let plan = Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap();
+        assert_eq!(plan.ops.len(), 2 + 1 + 1 + 2);
+    }
+
+    #[test]
+    fn overlapping_scans_are_guarded_once() {
+        let mut reads = scan(1, 10, 0);
+        reads.add_range(Bounds::new(key(1, 3), key(1, 6)), (3..6).map(|n| (key(1, n), mark(7))).collect());
+        reads.add_key(&key(1, 4), mark(7));
+        assert_eq!(Plan::of(attempt(reads, WriteSet::default()), LIMITS).unwrap().guards.len(), 11);
+    }
+}

@@ -1,0 +1,91 @@
+//! [`Policy`]: how often and how long a transaction is tried.
+//!
+//! An attempt is one run of the closure and one commit. After a conflict the closure runs again on what the
+//! failed commit brought with it, at once; from the third time on after a pause with jitter, which grows, so
+//! that contenders get out of each other's way. After a pause the store is read anew. The deadline and the
+//! attempt limit end in `is_conflict`.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use txetcd_client::{Error, error::Kind};
+
+use super::committer::Conflict;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    /// How long a transaction may take, with all its attempts.
+    pub(crate) timeout: Duration,
+    /// How many attempts it has.
+    pub(crate) max_attempts: Option<u32>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(30), max_attempts: None }
+    }
+}
+
+/// Attempts that are made at once.
+const EAGER_ATTEMPTS: u32 = 2;
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The attempts of one transaction.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    policy: Policy,
+    deadline: Instant,
+    made: u32,
+}
+
+impl Policy {
+    pub(crate) fn start(self) -> Attempts {
+        Attempts { policy: self, deadline: Instant::now() + self.timeout, made: 0 }
+    }
+}
+
+impl Attempts {
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Waits before the next attempt, after a conflict. Returns what the next attempt starts with, or the error
+    /// that ends the transaction.
+    pub(crate) async fn again(&mut self, conflict: Conflict) -> Result<Option<Conflict>, Error> {
+        self.made += 1;
+        if self.policy.max_attempts.is_some_and(|max| self.made >= max) {
+            return Err(self.lost(&conflict, format!("after {} attempts", self.made)));
+        }
+        let Some(doublings) = self.made.checked_sub(EAGER_ATTEMPTS) else { return Ok(Some(conflict)) };
+        let longest = FIRST_PAUSE.saturating_mul(1 << doublings.min(10)).min(LONGEST_PAUSE);
+        let pause = longest.mul_f64(fastrand::f64());
+        if Instant::now() + pause >= self.deadline {
+            return Err(
+                self.lost(&conflict, format!("within {:?}, in {} attempts", self.policy.timeout, self.made))
+            );
+        }
+        tokio::time::sleep(pause).await;
+        Ok(None)
+    }
+
+    /// Counts an attempt whose snapshot was compacted. Whether there is time for another one.
+    pub(crate) fn again_after_compaction(&mut self) -> bool {
+        self.made += 1;
+        Instant::now() < self.deadline && self.policy.max_attempts.is_none_or(|max| self.made < max)
+    }
+
+    fn lost(&self, conflict: &Conflict, when: String) -> Error {
+        let keys = match conflict.keys.as_slice() {
+            [] => "what it read".to_owned(),
+            keys => keys.join("; "),
+        };
+        Error::new(
+            Kind::Conflict,
+            format!(
+                "the transaction lost against others {when}; these changed under it: {keys}. Nothing was written: \
+                 try again, or make fewer transactions meet at these keys"
+            ),
+        )
+    }
+}

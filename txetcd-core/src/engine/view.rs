@@ -1,0 +1,346 @@
+//! [`View`]: what one attempt of a transaction sees and does.
+//!
+//! Its own writes lie over one snapshot. This is the one place through which reads pass: in a transaction that
+//! can write, all that was taken from the snapshot is recorded in the read set, whichever way it came (a
+//! request, an earlier read, or the rows that came with a conflict).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use txetcd_client::{Error, GetRequest, KeyValue, Result, error::Kind};
+
+use super::batch::Batch;
+use super::bookkeeping::slot_of;
+use super::bounds::{Bounds, after};
+use super::read_set::{Mark, ReadSet};
+use super::snapshot::Snapshot;
+use super::write_set::{AlreadyPut, Own, WriteSet};
+
+/// What one attempt sees and does. Shared by reference among the futures of the closure.
+#[derive(Debug)]
+pub(crate) struct View {
+    snapshot: Snapshot,
+    batch: Batch,
+    /// Whether reads are recorded; a transaction that only reads needs no validation.
+    records: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Known,
+    reads: ReadSet,
+    writes: WriteSet,
+    tables: BTreeMap<u16, &'static str>,
+    compacted: bool,
+}
+
+/// What is known of the snapshot without asking: it was read before, or came with a conflict.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    keys: BTreeMap<Vec<u8>, Option<Arc<KeyValue>>>,
+    ranges: Vec<(Bounds, Vec<Arc<KeyValue>>)>,
+}
+
+impl Known {
+    pub(crate) fn add_key(&mut self, key: Vec<u8>, kv: Option<KeyValue>) {
+        self.keys.insert(key, kv.map(Arc::new));
+    }
+
+    pub(crate) fn add_range(&mut self, bounds: Bounds, rows: Vec<KeyValue>) {
+        self.ranges.push((bounds, rows.into_iter().map(Arc::new).collect()));
+    }
+
+    fn key(&self, key: &[u8]) -> Option<Option<Arc<KeyValue>>> {
+        if let Some(known) = self.keys.get(key) {
+            return Some(known.clone());
+        }
+        let (_, rows) = self.ranges.iter().find(|(bounds, _)| bounds.contains(key))?;
+        Some(rows.binary_search_by(|kv| kv.key().cmp(key)).ok().map(|at| rows[at].clone()))
+    }
+
+    /// The rows of the beginning of a range, and where what is known ends.
+    fn page(&self, bounds: &Bounds, reverse: bool) -> Option<(Bounds, Vec<Arc<KeyValue>>)> {
+        self.ranges.iter().find_map(|(known, rows)| {
+            let covered = if reverse {
+                (known.start < bounds.end && bounds.end <= known.end)
+                    .then(|| Bounds::new(known.start.clone().max(bounds.start.clone()), bounds.end.clone()))
+            } else {
+                known
+                    .contains(&bounds.start)
+                    .then(|| Bounds::new(bounds.start.clone(), known.end.clone().min(bounds.end.clone())))
+            }?;
+            let rows = rows.iter().filter(|kv| covered.contains(kv.key())).cloned().collect();
+            Some((covered, rows))
+        })
+    }
+}
+
+/// One page of a range: rows in the order asked for, and what is left of the range.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) rest: Option<Bounds>,
+}
+
+/// A row as the transaction sees it.
+#[derive(Debug, Clone)]
+pub(crate) enum Row {
+    /// From the snapshot.
+    Stored(Arc<KeyValue>),
+    /// Put by the transaction itself.
+    Own(Vec<u8>, Arc<[u8]>),
+}
+
+impl Row {
+    pub(crate) fn key(&self) -> &[u8] {
+        match self {
+            Self::Stored(kv) => kv.key(),
+            Self::Own(key, _) => key,
+        }
+    }
+
+    pub(crate) fn value(&self) -> &[u8] {
+        match self {
+            Self::Stored(kv) => kv.value(),
+            Self::Own(_, value) => value,
+        }
+    }
+}
+
+/// How to read a range.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RangeOptions {
+    pub(crate) reverse: bool,
+    pub(crate) keys_only: bool,
+    /// At most about so many rows of the snapshot in this page.
+    pub(crate) limit: u32,
+}
+
+/// What an attempt leaves when its closure has ended.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// The snapshot's revision; `None` if nothing was read.
+    pub(crate) revision: Option<i64>,
+    pub(crate) reads: ReadSet,
+    pub(crate) writes: WriteSet,
+    /// The names of the tables that were touched, by slot.
+    pub(crate) tables: BTreeMap<u16, &'static str>,
+    /// The snapshot was compacted while it was read: whatever the closure returned, it runs again.
+    pub(crate) compacted: bool,
+}
+
+impl View {
+    /// A view whose reads are recorded, with what is known of the snapshot.
+    pub(crate) fn recording(snapshot: Snapshot, known: Known) -> Self {
+        let state = State { known, ..State::default() };
+        Self { snapshot, batch: Batch::default(), records: true, state: Mutex::new(state) }
+    }
+
+    /// A view for reading only.
+    pub(crate) fn reading(snapshot: Snapshot) -> Self {
+        Self { snapshot, batch: Batch::default(), records: false, state: Mutex::default() }
+    }
+
+    pub(crate) async fn finish(self) -> Attempt {
+        let revision = self.snapshot.revision().await;
+        let State { reads, writes, tables, compacted, .. } =
+            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Attempt { revision, reads, writes, tables, compacted }
+    }
+
+    /// Remembers the name of a table for messages.
+    pub(crate) fn name_table(&self, slot: u16, name: &'static str) {
+        self.state().tables.insert(slot, name);
+    }
+
+    /// Reads keys, all in one request at most.
+    pub(crate) async fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Row>>> {
+        let mut rows = Vec::with_capacity(keys.len());
+        let mut missing = Vec::new();
+        {
+            let mut state = self.state();
+            for key in &keys {
+                let row = state.row(key, self.records);
+                if row.is_none() {
+                    missing.push(key.clone());
+                }
+                rows.push(row);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(rows.into_iter().map(Option::unwrap_or_default).collect());
+        }
+        let found = self.answered(self.batch.get(&self.snapshot, missing.clone()).await)?;
+        let mut found = missing.into_iter().zip(found);
+        let mut state = self.state();
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                row.unwrap_or_else(|| {
+                    let (key, kv) = found.next()?;
+                    if self.records {
+                        state.reads.add_key(&key, Mark::of(kv.as_deref(), true));
+                        state.known.keys.insert(key, kv.clone());
+                    }
+                    kv.map(Row::Stored)
+                })
+            })
+            .collect())
+    }
+
+    /// Reads the beginning (or, in reverse, the end) of a range.
+    pub(crate) async fn page(&self, bounds: Bounds, options: RangeOptions) -> Result<Page> {
+        if bounds.is_empty() {
+            return Ok(Page { rows: Vec::new(), rest: None });
+        }
+        let known = self.state().known.page(&bounds, options.reverse);
+        let (covered, mut stored) = match known {
+            Some(known) => known,
+            None => self.fetch_page(&bounds, options).await?,
+        };
+        let mut state = self.state();
+        if self.records {
+            let marks =
+                stored.iter().map(|kv| (kv.key().to_vec(), Mark::of(Some(kv), !options.keys_only))).collect();
+            state.reads.add_range(covered.clone(), marks);
+        }
+        stored.retain(|kv| state.writes.own(kv.key()).is_none());
+        let mut rows: Vec<Row> = stored.into_iter().map(Row::Stored).collect();
+        let stored_count = rows.len();
+        rows.extend(state.writes.puts_in(&covered).map(|(key, value)| Row::Own(key.to_vec(), value.clone())));
+        if rows.len() > stored_count {
+            rows.sort_unstable_by(|a, b| a.key().cmp(b.key()));
+        }
+        let rest = if options.reverse {
+            rows.reverse();
+            Bounds::new(bounds.start, covered.start)
+        } else {
+            Bounds::new(covered.end, bounds.end)
+        };
+        Ok(Page { rows, rest: (!rest.is_empty()).then_some(rest) })
+    }
+
+    /// How many rows a range has.
+    pub(crate) async fn count(&self, bounds: Bounds) -> Result<u64> {
+        if !self.records {
+            let request = GetRequest::new(bounds.key_set()).count_only();
+            let answer = self.answered(self.snapshot.fetch(vec![request]).await)?;
+            return Ok(answer.first().map_or(0, txetcd_client::GetResponse::count));
+        }
+        // The keys themselves are needed, to tell a deletion of one from the insertion of another.
+        let options = RangeOptions { reverse: false, keys_only: true, limit: 5_000 };
+        let mut count = 0;
+        let mut rest = Some(bounds);
+        while let Some(bounds) = rest {
+            let page = self.page(bounds, options).await?;
+            count += page.rows.len() as u64;
+            rest = page.rest;
+        }
+        Ok(count)
+    }
+
+    pub(crate) fn put(&self, key: Vec<u8>, value: Vec<u8>) {
+        self.state().writes.put(key, value);
+    }
+
+    /// Puts a row that must not be there yet. Whether it is there is found out at commit, unless the snapshot
+    /// is known to have it.
+    pub(crate) fn insert(&self, key: Vec<u8>, value: Vec<u8>) -> Result<(), AlreadyPut> {
+        let mut state = self.state();
+        if let Some(Some(kv)) = state.known.key(&key) {
+            state.reads.add_key(&key, Mark::of(Some(&kv), true));
+        }
+        state.writes.insert(key, value)
+    }
+
+    pub(crate) fn delete(&self, key: Vec<u8>) {
+        self.state().writes.delete(key);
+    }
+
+    pub(crate) fn clear(&self, bounds: Bounds) {
+        self.state().writes.clear(bounds);
+    }
+
+    /// Asks the store for the beginning of a range. Returns, in ascending order, what it has, and how far that
+    /// reaches.
+    async fn fetch_page(
+        &self,
+        bounds: &Bounds,
+        options: RangeOptions,
+    ) -> Result<(Bounds, Vec<Arc<KeyValue>>)> {
+        let mut request = GetRequest::new(bounds.key_set()).limit(options.limit);
+        if options.reverse {
+            request = request.reverse();
+        }
+        if options.keys_only {
+            request = request.keys_only();
+        }
+        let answer = self.answered(self.snapshot.fetch(vec![request]).await)?;
+        let answer = answer.into_iter().next().ok_or_else(super::snapshot::unexpected_answer)?;
+        let more = answer.more();
+        let mut rows = answer.into_kvs();
+        let mut covered = bounds.clone();
+        if more && let Some(last) = rows.last() {
+            if options.reverse {
+                covered.start = last.key().to_vec();
+            } else {
+                covered.end = after(last.key());
+            }
+        }
+        if options.reverse {
+            rows.reverse();
+        }
+        Ok((covered, rows.into_iter().map(Arc::new).collect()))
+    }
+
+    /// Notes what an error of the snapshot means for the attempt.
+    fn answered<T>(&self, answer: Result<T>) -> Result<T> {
+        answer.map_err(|error| {
+            if !error.is_compacted() {
+                return error;
+            }
+            self.state().compacted = true;
+            Error::new(
+                Kind::Compacted,
+                "the revision that this transaction reads was compacted meanwhile: read a newer one, or keep \
+                 more history",
+            )
+            .with_source(error)
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A row without asking the store: `None` if it has to be asked.
+    fn row(&mut self, key: &[u8], records: bool) -> Option<Option<Row>> {
+        match self.writes.own(key) {
+            Some(Own::Put(value)) => return Some(Some(Row::Own(key.to_vec(), value))),
+            Some(Own::Deleted) => return Some(None),
+            None => {}
+        }
+        let known = self.known.key(key)?;
+        if records {
+            self.reads.add_key(key, Mark::of(known.as_deref(), true));
+        }
+        Some(known.map(Row::Stored))
+    }
+}
+
+/// How a key is shown in messages: `User (slot 1), key "alice"`.
+pub(crate) fn describe(key: &[u8], tables: &BTreeMap<u16, &'static str>) -> String {
+    let slot = slot_of(key);
+    let rest = key.get(2..).unwrap_or_default();
+    let shown = match std::str::from_utf8(rest) {
+        Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => format!("{text:?}"),
+        _ => rest.iter().fold("0x".to_owned(), |shown, byte| shown + &format!("{byte:02x}")),
+    };
+    match tables.get(&slot) {
+        Some(name) => format!("{name} (slot {slot}), key {shown}"),
+        None => format!("slot {slot}, key {shown}"),
+    }
+}

@@ -1,0 +1,220 @@
+//! [`Scan`]: many rows, read page by page at one revision.
+
+mod token;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+
+use futures_util::future;
+use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use txetcd_client::{Error, Result, error::Kind};
+
+use super::Table;
+use crate::engine::bounds::{Bounds, after};
+use crate::engine::view::{RangeOptions, Row, View};
+use crate::persist::Persist;
+
+pub use token::Token;
+
+/// How many rows the first request of a scan asks for.
+const FIRST_PAGE: usize = 100;
+/// How many it may ask for at most.
+const LARGEST_PAGE: usize = 5_000;
+/// How many bytes a page should have: later pages are sized by the rows of earlier ones.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// The rows of a range, a prefix or a table. Finish it with [`collect`](Scan::collect),
+/// [`entries`](Scan::entries), [`keys`](Scan::keys), [`stream`](Scan::stream) or [`page`](Scan::page).
+///
+/// Sees the transaction's own writes. Memory is bounded by a page, except for what `collect` and its like
+/// return.
+#[must_use = "a scan does nothing until it is collected or streamed"]
+pub struct Scan<'t, T> {
+    view: &'t View,
+    bounds: Result<Bounds>,
+    limit: Option<usize>,
+    reverse: bool,
+    after: Option<Token>,
+    rows: PhantomData<fn() -> T>,
+}
+
+/// Some rows, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// The rows, in the order asked for.
+    pub items: Vec<T>,
+    /// To be given to [`Scan::after`] of the same scan; `None` after the last row.
+    pub next: Option<Token>,
+}
+
+impl<'t, T: Persist> Scan<'t, T> {
+    pub(super) fn new(view: &'t View, bounds: Result<Bounds>) -> Self {
+        Self { view, bounds, limit: None, reverse: false, after: None, rows: PhantomData }
+    }
+
+    /// At most so many rows.
+    pub fn limit(mut self, rows: usize) -> Self {
+        self.limit = Some(rows);
+        self
+    }
+
+    /// In descending order of keys.
+    pub fn rev(mut self) -> Self {
+        self.reverse = !self.reverse;
+        self
+    }
+
+    /// Goes on behind the page that gave this token, in the same direction.
+    pub fn after(mut self, token: &Token) -> Self {
+        self.after = Some(token.clone());
+        self
+    }
+
+    /// The rows.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if a row cannot be decoded, naming it; [`Error::is_invalid_argument`] for a token
+    /// of another table; the store's own.
+    pub async fn collect(self) -> Result<Vec<T>> {
+        let table = Table::<T>::new();
+        self.gather(false, |row| table.decode(row)).await
+    }
+
+    /// The rows with their keys.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub async fn entries(self) -> Result<Vec<(T::Key, T)>> {
+        let table = Table::<T>::new();
+        self.gather(false, |row| Ok((table.decode_key(row)?, table.decode(row)?))).await
+    }
+
+    /// The keys; rows are neither sent nor decoded.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub async fn keys(self) -> Result<Vec<T::Key>> {
+        let table = Table::<T>::new();
+        self.gather(true, |row| table.decode_key(row)).await
+    }
+
+    /// The first row.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub async fn first(self) -> Result<Option<T>> {
+        Ok(self.limit(1).collect().await?.pop())
+    }
+
+    /// At most so many rows, and a token to go on after them, in this or another transaction.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub async fn page(self, rows: usize) -> Result<Page<T>> {
+        let table = Table::<T>::new();
+        // One more row tells whether there is a next page.
+        let mut found = self.limit(rows.saturating_add(1)).gather(false, |row| Ok(row.clone())).await?;
+        let more = found.len() > rows;
+        found.truncate(rows);
+        let next = if more { found.last().map(|row| Token::after(row.key())) } else { None };
+        let items = found.iter().map(|row| table.decode(row)).collect::<Result<_>>()?;
+        Ok(Page { items, next })
+    }
+
+    /// The rows as they come. A row that cannot be decoded is an error in its place, and the stream goes on; an
+    /// error of the store ends it.
+    pub fn stream(self) -> impl Stream<Item = Result<T>> + Send + 't {
+        let table = Table::<T>::new();
+        stream::once(future::ready(self.cursor(false)))
+            .map_ok(|cursor| {
+                stream::try_unfold(cursor, |mut cursor| async move {
+                    Ok(cursor.next().await?.map(|row| (row, cursor)))
+                })
+            })
+            .try_flatten()
+            .map(move |row| table.decode(&row?))
+    }
+
+    async fn gather<U>(self, keys_only: bool, mut each: impl FnMut(&Row) -> Result<U>) -> Result<Vec<U>> {
+        let mut found = Vec::new();
+        let mut cursor = self.cursor(keys_only)?;
+        while let Some(row) = cursor.next().await? {
+            found.push(each(&row)?);
+        }
+        Ok(found)
+    }
+
+    fn cursor(self, keys_only: bool) -> Result<Cursor<'t>> {
+        let mut bounds = self.bounds?;
+        if let Some(token) = self.after {
+            let key = token.into_key();
+            if !key.starts_with(&T::SLOT.to_be_bytes()) {
+                return Err(Error::new(
+                    Kind::InvalidArgument,
+                    format!("{} (slot {}): the page token is of another table", T::NAME, T::SLOT),
+                ));
+            }
+            if self.reverse {
+                bounds.end = bounds.end.min(key);
+            } else {
+                bounds.start = bounds.start.max(after(&key));
+            }
+        }
+        Ok(Cursor {
+            view: self.view,
+            rest: Some(bounds),
+            page: VecDeque::new(),
+            reverse: self.reverse,
+            keys_only,
+            left: self.limit.unwrap_or(usize::MAX),
+            page_rows: FIRST_PAGE,
+        })
+    }
+}
+
+/// Where a scan is.
+struct Cursor<'t> {
+    view: &'t View,
+    rest: Option<Bounds>,
+    page: VecDeque<Row>,
+    reverse: bool,
+    keys_only: bool,
+    /// How many rows are still wanted.
+    left: usize,
+    /// How many rows to ask for next.
+    page_rows: usize,
+}
+
+impl Cursor<'_> {
+    async fn next(&mut self) -> Result<Option<Row>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        while self.page.is_empty() {
+            let Some(bounds) = self.rest.take() else { return Ok(None) };
+            let rows = self.page_rows.min(self.left);
+            let limit = u32::try_from(rows).unwrap_or(u32::MAX);
+            let options = RangeOptions { reverse: self.reverse, keys_only: self.keys_only, limit };
+            let page = self.view.page(bounds, options).await?;
+            let bytes: usize = page.rows.iter().map(|row| row.key().len() + row.value().len()).sum();
+            if let Some(average) = bytes.checked_div(page.rows.len()) {
+                self.page_rows = (PAGE_BYTES / average.max(1)).clamp(1, LARGEST_PAGE);
+            }
+            self.page = page.rows.into();
+            self.rest = page.rest;
+        }
+        self.left -= 1;
+        Ok(self.page.pop_front())
+    }
+}
+
+impl<T> fmt::Debug for Scan<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scan")
+            .field("limit", &self.limit)
+            .field("reverse", &self.reverse)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! The transactions as programs hold them: [`ReadTxn`], [`WriteTxn`], and what both can do, [`Read`].
+//!
+//! A transaction is shared by reference, so that futures that use it can run side by side:
+//! `try_join!(users.get(txn, &a), users.get(txn, &b))` is one round trip. What it reads and writes is kept by
+//! the engine's view; these types only say what may be done with it.
+
+mod closure;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use txetcd_client::{Error, Result, error::Kind};
+
+pub use closure::TxnFn;
+
+use crate::engine::Engine;
+use crate::engine::committer::{Conflict, Outcome};
+use crate::engine::snapshot::Snapshot;
+use crate::engine::view::{Known, View};
+
+/// What can be read through: a [`ReadTxn`] or a [`WriteTxn`].
+pub trait Read: sealed::Sealed + Send + Sync {}
+
+pub(crate) mod sealed {
+    use crate::engine::view::View;
+
+    /// Keeps [`Read`](super::Read) to this crate's transactions, and gives it their view.
+    pub trait Sealed {
+        #[doc(hidden)]
+        #[allow(private_interfaces)]
+        fn view(&self) -> &View;
+    }
+}
+
+/// A transaction that only reads, all of it as of one revision. See [`Database::read`](crate::Database::read).
+pub struct ReadTxn {
+    view: View,
+}
+
+/// A transaction that reads and writes. See [`Database::write`](crate::Database::write) and
+/// [`Database::begin`](crate::Database::begin).
+///
+/// Writes are buffered and seen by the transaction's own reads; nothing is sent before the commit. Dropping it
+/// discards them.
+pub struct WriteTxn {
+    view: View,
+    engine: Arc<Engine>,
+}
+
+impl ReadTxn {
+    pub(crate) fn new(engine: &Engine, revision: Option<i64>) -> Self {
+        Self { view: View::reading(Snapshot::new(engine.client.clone(), engine.limits.ops, revision)) }
+    }
+
+    pub(crate) fn into_view(self) -> View {
+        self.view
+    }
+}
+
+impl WriteTxn {
+    /// An attempt that starts with what is known from a conflict, if there was one.
+    pub(crate) fn new(engine: &Arc<Engine>, after: Option<Conflict>) -> Self {
+        let (revision, known) = after.map_or((None, Known::default()), |after| (after.revision, after.known));
+        let snapshot = Snapshot::new(engine.client.clone(), engine.limits.ops, revision);
+        Self { view: View::recording(snapshot, known), engine: engine.clone() }
+    }
+
+    pub(crate) fn into_view(self) -> View {
+        self.view
+    }
+
+    /// Commits what was written, and returns the revision: that of the commit, or, if nothing was written, the
+    /// one that was read.
+    ///
+    /// # Errors
+    /// [`Error::is_conflict`] if something that was read has changed, [`Error::is_already_exists`] if a row
+    /// that was inserted is there already, [`Error::is_too_large`] if etcd would not take it. After any error
+    /// but [`Error::is_commit_unknown`] nothing was written.
+    pub async fn commit(self) -> Result<i64> {
+        let Self { view, engine } = self;
+        let attempt = view.finish().await;
+        if attempt.compacted {
+            return Err(Error::new(
+                Kind::Conflict,
+                "the revision that the transaction read was compacted before it was committed; nothing was written: try again",
+            ));
+        }
+        match engine.commit(attempt, Instant::now() + engine.policy.timeout).await? {
+            Outcome::Committed(revision) => {
+                Engine::count(&engine.counters.transactions);
+                Ok(revision)
+            }
+            Outcome::Conflict(conflict) => {
+                Engine::count(&engine.counters.conflicts);
+                Err(conflict.already_exists.clone().unwrap_or_else(|| by_hand_conflict(&conflict)))
+            }
+        }
+    }
+}
+
+fn by_hand_conflict(conflict: &Conflict) -> Error {
+    Error::new(
+        Kind::Conflict,
+        format!(
+            "changed since the transaction read it: {}. Nothing was written: begin again, or use `db.write`, which \
+             does",
+            conflict.keys.join("; ")
+        ),
+    )
+}
+
+#[allow(private_interfaces)]
+impl sealed::Sealed for ReadTxn {
+    fn view(&self) -> &View {
+        &self.view
+    }
+}
+
+#[allow(private_interfaces)]
+impl sealed::Sealed for WriteTxn {
+    fn view(&self) -> &View {
+        &self.view
+    }
+}
+
+impl Read for ReadTxn {}
+impl Read for WriteTxn {}
+
+impl fmt::Debug for ReadTxn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadTxn").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WriteTxn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTxn").finish_non_exhaustive()
+    }
+}
