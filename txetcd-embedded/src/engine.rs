@@ -1,0 +1,175 @@
+//! [`Engine`]: the running store. Readers take its newest [`Snapshot`]; writers hand a closure to its one
+//! writer thread and wait until that is on disk.
+//!
+//! Everything that serves requests holds the engine, and the writer thread does not. So the last of them
+//! to go ends the thread, and with it closes the file.
+
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::sync::{Semaphore, oneshot, watch};
+use tonic::Status;
+
+use crate::failure::{Failure, Refusal};
+use crate::lease::clock::Clock;
+use crate::proto::ResponseHeader;
+use crate::storage::batch::Batch;
+use crate::storage::error::StorageError;
+use crate::storage::size::Size;
+use crate::storage::snapshot::Snapshot;
+use crate::storage::tables::Tables;
+use crate::writer::{Job, Writer};
+
+/// Writes that may wait for the writer thread; more of them wait to be let in, which bounds the memory.
+const WAITING_WRITES: usize = 4096;
+
+/// The term of a cluster that never elects anyone.
+pub(crate) const RAFT_TERM: u64 = 1;
+
+/// A running store.
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    admission: Arc<Semaphore>,
+    /// Present until the engine is dropped, as is the thread.
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What readers and the writer thread share.
+pub(crate) struct Shared {
+    pub(crate) cluster_id: u64,
+    pub(crate) member_id: u64,
+    /// The newest committed state, and the news that there is a newer one.
+    pub(crate) newest: watch::Sender<Arc<Snapshot>>,
+    pub(crate) clock: Clock,
+    pub(crate) size: Size,
+    /// Why the store accepts no writes any more, once that is so.
+    pub(crate) broken: OnceLock<String>,
+}
+
+impl Engine {
+    /// Starts the writer thread.
+    pub(crate) fn start(shared: Shared, writer: impl FnOnce(Arc<Shared>) -> Writer) -> std::io::Result<Self> {
+        let shared = Arc::new(shared);
+        let (jobs, inbox) = mpsc::channel();
+        let writer = writer(Arc::clone(&shared));
+        let thread =
+            std::thread::Builder::new().name("txetcd-writer".to_owned()).spawn(move || writer.run(&inbox))?;
+        let admission = Arc::new(Semaphore::new(WAITING_WRITES));
+        Ok(Self { shared, admission, jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// The newest committed state. It contains every write that was answered before.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.shared.newest.borrow())
+    }
+
+    /// Tells of every newer state.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.shared.newest.subscribe()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// The bytes that the store takes.
+    pub(crate) fn size(&self) -> i64 {
+        i64::try_from(self.shared.size.bytes()).unwrap_or(i64::MAX)
+    }
+
+    /// Why the store accepts no writes, if it does not.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.shared.broken.get().cloned()
+    }
+
+    pub(crate) fn member_id(&self) -> u64 {
+        self.shared.member_id
+    }
+
+    /// A header with the ids and a revision.
+    pub(crate) fn header(&self, revision: i64) -> ResponseHeader {
+        let Shared { cluster_id, member_id, .. } = *self.shared;
+        ResponseHeader { cluster_id, member_id, revision, raft_term: RAFT_TERM }
+    }
+
+    /// A header with the newest revision.
+    pub(crate) fn newest_header(&self) -> ResponseHeader {
+        self.header(self.shared.newest.borrow().revision())
+    }
+
+    /// Completes the header of a response, which carries its revision already.
+    pub(crate) fn complete(&self, header: &mut Option<ResponseHeader>) {
+        let revision = header.as_ref().map_or(0, |header| header.revision);
+        *header = Some(self.header(revision));
+    }
+
+    /// Applies a write and answers once it is durable. From the first poll that finds room in the queue
+    /// on, the write happens whether or not the future is polled again.
+    pub(crate) async fn write<R: Send + 'static>(
+        &self,
+        apply: impl FnOnce(&mut Batch<'_>) -> Result<R, Failure> + Send + 'static,
+    ) -> Result<R, Status> {
+        let admission = Arc::clone(&self.admission).acquire_owned().await;
+        let (reply, answer) = oneshot::channel();
+        let job = Task { apply: Some(apply), outcome: None, reply, _admission: admission.ok() };
+        let queued = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Box::new(job)).is_ok());
+        if !queued {
+            return Err(Status::unavailable("txetcd-embedded: the store's writer thread has ended"));
+        }
+        answer.await.unwrap_or_else(|_| {
+            let message = "txetcd-embedded: the store's writer thread ended while the request was with it";
+            Err(Status::unavailable(message))
+        })
+    }
+}
+
+impl Drop for Engine {
+    /// Waits for the writer thread, which finishes what it was given: when this returns, everything is on
+    /// disk and the file is closed.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer thread of an embedded store panicked");
+        }
+    }
+}
+
+/// A write on its way through the writer thread.
+struct Task<F, R, P> {
+    apply: Option<F>,
+    outcome: Option<Result<R, Refusal>>,
+    reply: oneshot::Sender<Result<R, Status>>,
+    /// The room that the write takes in the queue.
+    _admission: P,
+}
+
+impl<F, R, P> Job for Task<F, R, P>
+where
+    F: FnOnce(&mut Batch<'_>) -> Result<R, Failure> + Send,
+    R: Send,
+    P: Send,
+{
+    fn apply(&mut self, batch: &mut Batch<'_>) -> Result<(), StorageError> {
+        let Some(apply) = self.apply.take() else { return Ok(()) };
+        self.outcome = Some(match apply(batch) {
+            Ok(response) => Ok(response),
+            Err(Failure::Refused(refusal)) => Err(refusal),
+            Err(Failure::Storage(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            // A client that no longer listens has nothing to be told.
+            let _ = self.reply.send(outcome.map_err(Status::from));
+        }
+    }
+
+    fn fail(self: Box<Self>, status: Status) {
+        let _ = self.reply.send(Err(status));
+    }
+}

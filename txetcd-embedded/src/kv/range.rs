@@ -1,0 +1,140 @@
+//! Range: limits, orders, filters and counts, as etcd gives them.
+
+use std::cmp::Ordering;
+
+use crate::failure::{Failure, Refusal};
+use crate::key_range::KeyRange;
+use crate::proto::{KeyValue, RangeRequest, RangeResponse, header};
+use crate::storage::read;
+use crate::storage::record::Record;
+use crate::storage::tables::Tables;
+
+/// The values of `SortOrder` and `SortTarget` in the protocol.
+const NONE: i32 = 0;
+const ASCEND: i32 = 1;
+const DESCEND: i32 = 2;
+const KEY: i32 = 0;
+const VERSION: i32 = 1;
+const CREATE: i32 = 2;
+const MOD: i32 = 3;
+const VALUE: i32 = 4;
+
+/// Answers a range on `tables`; the header carries the newest revision, not the one asked for, and the
+/// count ignores the limit.
+pub(crate) fn range(tables: &impl Tables, request: &RangeRequest) -> Result<RangeResponse, Failure> {
+    select(tables, request, Selection::new(request))
+}
+
+/// As [`range`], but counts no further than it has to look, for ranges that are read piece by piece.
+pub(crate) fn piece(tables: &impl Tables, request: &RangeRequest) -> Result<RangeResponse, Failure> {
+    select(tables, request, Selection { stop_when_full: true, ..Selection::new(request) })
+}
+
+fn select(
+    tables: &impl Tables,
+    request: &RangeRequest,
+    mut selection: Selection<'_>,
+) -> Result<RangeResponse, Failure> {
+    let newest = tables.revision();
+    let revision = match request.revision {
+        revision if revision > newest => return Err(Refusal::FutureRevision.into()),
+        ..=0 => newest,
+        revision if revision < tables.compacted() => return Err(Refusal::Compacted.into()),
+        revision => revision,
+    };
+    let keys = KeyRange::new(&request.key, &request.range_end);
+    if reads_backwards(request) && revision == newest && !matches!(keys, KeyRange::Key(_)) {
+        read::scan_newest_reversed(tables, keys, |key, record| selection.add(key, record))?;
+    } else {
+        read::scan(tables, keys, revision, |key, record| selection.add(key, record))?;
+        selection.sort();
+    }
+    let more = selection.truncate();
+    Ok(RangeResponse { header: header(newest), kvs: selection.chosen, more, count: selection.total })
+}
+
+/// Whether a scan from the last key on yields the order that is asked for.
+fn reads_backwards(request: &RangeRequest) -> bool {
+    request.sort_target == KEY && request.sort_order == DESCEND
+}
+
+/// What a range request chooses from the versions that it is shown.
+struct Selection<'r> {
+    request: &'r RangeRequest,
+    /// How many to keep while the versions come in the order of the answer.
+    keep: usize,
+    stop_when_full: bool,
+    keys_only: bool,
+    chosen: Vec<KeyValue>,
+    total: i64,
+}
+
+impl<'r> Selection<'r> {
+    fn new(request: &'r RangeRequest) -> Self {
+        let in_order = is_default_order(request) || reads_backwards(request);
+        // One more than the limit, to know whether there is more.
+        let keep = match usize::try_from(request.limit) {
+            _ if request.count_only => 0,
+            Ok(limit) if limit > 0 && in_order => limit.saturating_add(1),
+            _ => usize::MAX,
+        };
+        let keys_only = request.keys_only && request.sort_target != VALUE;
+        Self { request, keep, stop_when_full: false, keys_only, chosen: Vec::new(), total: 0 }
+    }
+
+    /// Takes what is wanted of a version, and answers whether to go on.
+    fn add(&mut self, key: &[u8], record: Record<'_>) -> bool {
+        self.total += 1;
+        if self.chosen.len() < self.keep && self.admits(&record) {
+            self.chosen.push(if self.keys_only { record.key_only(key) } else { record.key_value(key) });
+        }
+        !self.stop_when_full || self.chosen.len() < self.keep
+    }
+
+    fn admits(&self, record: &Record<'_>) -> bool {
+        let within = |revision: i64, least: i64, most: i64| {
+            (least == 0 || revision >= least) && (most == 0 || revision <= most)
+        };
+        within(record.modified, self.request.min_mod_revision, self.request.max_mod_revision)
+            && within(record.create, self.request.min_create_revision, self.request.max_create_revision)
+    }
+
+    fn sort(&mut self) {
+        if is_default_order(self.request) {
+            return;
+        }
+        let compare: fn(&KeyValue, &KeyValue) -> Ordering = match self.request.sort_target {
+            VERSION => |a, b| a.version.cmp(&b.version),
+            CREATE => |a, b| a.create_revision.cmp(&b.create_revision),
+            MOD => |a, b| a.mod_revision.cmp(&b.mod_revision),
+            VALUE => |a, b| a.value.cmp(&b.value),
+            _ => |a, b| a.key.cmp(&b.key),
+        };
+        if self.request.sort_order == DESCEND {
+            self.chosen.sort_by(|a, b| compare(b, a));
+        } else {
+            self.chosen.sort_by(compare);
+        }
+    }
+
+    /// Cuts the answer to its limit and answers whether anything was cut.
+    fn truncate(&mut self) -> bool {
+        let more = match usize::try_from(self.request.limit) {
+            Ok(limit) if limit > 0 && self.chosen.len() > limit => {
+                self.chosen.truncate(limit);
+                true
+            }
+            _ => false,
+        };
+        if self.request.keys_only {
+            self.chosen.iter_mut().for_each(|key_value| key_value.value.clear());
+        }
+        more
+    }
+}
+
+/// Whether the order of a scan is the order asked for. A target other than the key sorts even where no
+/// order is named.
+pub(crate) fn is_default_order(request: &RangeRequest) -> bool {
+    request.sort_target == KEY && (request.sort_order == NONE || request.sort_order == ASCEND)
+}

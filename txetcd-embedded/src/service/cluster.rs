@@ -1,0 +1,67 @@
+//! The Cluster service of a cluster of one.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use crate::engine::Engine;
+use crate::proto::{
+    Cluster, Member, MemberAddRequest, MemberAddResponse, MemberListRequest, MemberListResponse,
+    MemberPromoteRequest, MemberPromoteResponse, MemberRemoveRequest, MemberRemoveResponse,
+    MemberUpdateRequest, MemberUpdateResponse,
+};
+
+/// What the one member is called.
+const NAME: &str = "embedded";
+
+pub(crate) struct ClusterService {
+    engine: Arc<Engine>,
+}
+
+impl ClusterService {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
+        Self { engine: Arc::clone(engine) }
+    }
+}
+
+#[tonic::async_trait]
+impl Cluster for ClusterService {
+    async fn member_list(
+        &self,
+        _: Request<MemberListRequest>,
+    ) -> Result<Response<MemberListResponse>, Status> {
+        let member = Member { id: self.engine.member_id(), name: NAME.to_owned(), ..Default::default() };
+        // etcd leaves the revision out here.
+        let header = Some(self.engine.header(0));
+        Ok(Response::new(MemberListResponse { header, members: vec![member] }))
+    }
+
+    async fn member_add(&self, _: Request<MemberAddRequest>) -> Result<Response<MemberAddResponse>, Status> {
+        Err(alone())
+    }
+
+    async fn member_remove(
+        &self,
+        _: Request<MemberRemoveRequest>,
+    ) -> Result<Response<MemberRemoveResponse>, Status> {
+        Err(alone())
+    }
+
+    async fn member_update(
+        &self,
+        _: Request<MemberUpdateRequest>,
+    ) -> Result<Response<MemberUpdateResponse>, Status> {
+        Err(alone())
+    }
+
+    async fn member_promote(
+        &self,
+        _: Request<MemberPromoteRequest>,
+    ) -> Result<Response<MemberPromoteResponse>, Status> {
+        Err(alone())
+    }
+}
+
+fn alone() -> Status {
+    Status::unimplemented("txetcd-embedded: the embedded store is a cluster of one, which cannot change")
+}

@@ -1,0 +1,176 @@
+//! [`Writer`]: the one thread that changes the store.
+//!
+//! It takes all requests that wait, applies them one after the other in a single storage transaction,
+//! commits that with a single sync, publishes the new state, and then answers each of them. Between
+//! requests it ends leases whose time is over and clears away what a compaction left behind.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Instant;
+
+use redb::Database;
+use tonic::Status;
+
+use crate::engine::Shared;
+use crate::failure::Failure;
+use crate::lease::apply;
+use crate::proto::LeaseRevokeRequest;
+use crate::storage::batch::{Batch, Finished};
+use crate::storage::error::StorageError;
+use crate::storage::snapshot::Snapshot;
+
+/// Requests that share one storage transaction at most.
+const LARGEST_ROUND: usize = 1024;
+/// Log entries that a compaction clears away between two rounds.
+const SWEEP: usize = 2048;
+
+/// One request to the writer.
+pub(crate) trait Job: Send {
+    /// Changes the batch, or refuses without having changed it. An error is the storage's, and ends the
+    /// batch.
+    fn apply(&mut self, batch: &mut Batch<'_>) -> Result<(), StorageError>;
+
+    /// Tells the outcome, which is durable now.
+    fn answer(self: Box<Self>);
+
+    /// Tells that the request cannot be carried out.
+    fn fail(self: Box<Self>, status: Status);
+}
+
+/// The writer's own state.
+pub(crate) struct Writer {
+    pub(crate) database: Database,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) revision: i64,
+    pub(crate) compacted: i64,
+    /// Whether a compaction may have left something to clear away.
+    pub(crate) sweeping: bool,
+}
+
+enum Wake {
+    Job(Box<dyn Job>),
+    Due,
+    Closed,
+}
+
+impl Writer {
+    /// Serves until every sender is gone.
+    pub(crate) fn run(mut self, inbox: &Receiver<Box<dyn Job>>) {
+        loop {
+            let mut jobs = Vec::new();
+            match self.wait(inbox) {
+                Wake::Job(job) => jobs.push(job),
+                Wake::Due => {}
+                Wake::Closed => break,
+            }
+            jobs.extend(inbox.try_iter().take(LARGEST_ROUND - jobs.len()));
+            self.round(jobs);
+        }
+        self.close();
+    }
+
+    fn wait(&self, inbox: &Receiver<Box<dyn Job>>) -> Wake {
+        if self.sweeping {
+            return match inbox.try_recv() {
+                Ok(job) => Wake::Job(job),
+                Err(TryRecvError::Empty) => Wake::Due,
+                Err(TryRecvError::Disconnected) => Wake::Closed,
+            };
+        }
+        let Some(deadline) = self.shared.clock.next_deadline() else {
+            return inbox.recv().map_or(Wake::Closed, Wake::Job);
+        };
+        match inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(job) => Wake::Job(job),
+            Err(RecvTimeoutError::Timeout) => Wake::Due,
+            Err(RecvTimeoutError::Disconnected) => Wake::Closed,
+        }
+    }
+
+    fn round(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let expired = self.shared.clock.take_expired();
+        if let Some(reason) = self.shared.broken.get() {
+            self.sweeping = false;
+            for job in jobs {
+                job.fail(Status::failed_precondition(format!(
+                    "txetcd-embedded: the store accepts no writes since it failed, open it again: {reason}"
+                )));
+            }
+            return;
+        }
+        match self.commit(&mut jobs, &expired) {
+            Ok(()) => jobs.into_iter().for_each(Job::answer),
+            Err(error) => {
+                tracing::error!(%error, "an embedded store failed and accepts no more writes");
+                for job in jobs {
+                    job.fail(Status::unavailable(format!(
+                        "txetcd-embedded: the store failed, and the request may or may not be stored: {error}"
+                    )));
+                }
+                // What is stored and what was published may differ from now on.
+                let _ = self.shared.broken.set(error.to_string());
+            }
+        }
+    }
+
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>], expired: &[i64]) -> Result<(), StorageError> {
+        let transaction = self.database.begin_write()?;
+        let mut batch = Batch::open(&transaction, self.revision, self.compacted)?;
+        for &id in expired {
+            match apply::revoke(&mut batch, &LeaseRevokeRequest { id }) {
+                // The one refusal is of a lease that is revoked already.
+                Ok(_) | Err(Failure::Refused(_)) => batch.seal(),
+                Err(Failure::Storage(error)) => return Err(error),
+            }
+        }
+        for job in jobs {
+            job.apply(&mut batch)?;
+            batch.seal();
+        }
+        if self.sweeping {
+            self.sweeping = !batch.sweep(SWEEP)?;
+        }
+        let finished = batch.finish()?;
+        if finished.dirty {
+            transaction.commit()?;
+            self.publish(finished)
+        } else {
+            Ok(transaction.abort()?)
+        }
+    }
+
+    fn publish(&mut self, finished: Finished) -> Result<(), StorageError> {
+        let Finished { revision, compacted, effects, .. } = finished;
+        let snapshot = Snapshot::open(&self.database, revision, compacted)?;
+        self.sweeping |= compacted != self.compacted;
+        self.revision = revision;
+        self.compacted = compacted;
+        for effect in effects {
+            effect.take(&self.shared.clock);
+        }
+        self.shared.newest.send_replace(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// Stores what the leases have left, then closes the file.
+    fn close(self) {
+        let leases = self.shared.clock.remaining();
+        if self.shared.broken.get().is_none()
+            && !leases.is_empty()
+            && let Err(error) = self.store_remaining(&leases)
+        {
+            tracing::warn!(%error, "leases of an embedded store will start with their full time");
+        }
+        if let Err(error) = self.database.close() {
+            tracing::warn!(%error, "an embedded store was not closed cleanly");
+        }
+    }
+
+    fn store_remaining(&self, leases: &[(i64, i64, std::time::Duration)]) -> Result<(), StorageError> {
+        let transaction = self.database.begin_write()?;
+        let mut batch = Batch::open(&transaction, self.revision, self.compacted)?;
+        apply::store_remaining(&mut batch, leases)?;
+        batch.finish()?;
+        Ok(transaction.commit()?)
+    }
+}
