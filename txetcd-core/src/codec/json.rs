@@ -1,9 +1,15 @@
-//! [`Json`]: values as JSON text, the form in which the Python library's `MapUuidJson` and its siblings store them.
+//! [`Json`]: values as JSON text, as in the Python library's `MapUuidJson` and its siblings.
+
+use serde_json::error::Category;
 
 use super::{Codec, CodecError, Marshal};
 
-/// Compact JSON ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)): no blanks, UTF-8 unescaped, fields in the
-/// order of their declaration.
+/// Compact JSON ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)): no blanks, UTF-8 unescaped, the fields of a
+/// struct in the order of declaration; Python's `json.dumps(separators=(",", ":"), ensure_ascii=False)`.
+///
+/// A `Uuid` is text, a byte sequence an array. JSON has no NaN and no infinity: they are written as `null`, and
+/// the `NaN` and `Infinity` that Python writes in their stead are refused. Refused are also bytes after the value
+/// and nesting beyond 128 levels. Needs the feature `json`.
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
 
@@ -11,14 +17,44 @@ impl<T, M: Marshal<T>> Codec<T, M> for Json {
     const NAME: &'static str = "json";
 
     fn encode(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        M::serialize(value, &mut serde_json::Serializer::new(out))
-            .map_err(|_| CodecError::new("json: the value has no form in JSON"))
+        M::serialize(value, &mut serde_json::Serializer::new(out)).map_err(|error| refused(&error))
     }
 
     fn decode(bytes: &[u8]) -> Result<T, CodecError> {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        M::deserialize(&mut deserializer)
-            .and_then(|value| deserializer.end().map(|()| value))
-            .map_err(|error| CodecError::new(format!("json: refused at column {}", error.column())))
+        let value = M::deserialize(&mut deserializer).map_err(|error| refused(&error))?;
+        deserializer.end().map_err(|error| refused(&error))?;
+        Ok(value)
     }
+}
+
+/// Keeps the position and what was expected, and drops what was found, since `serde_json` quotes it.
+fn refused(error: &serde_json::Error) -> CodecError {
+    let message = error.to_string();
+    let (line, column) = (error.line(), error.column());
+    let position = format!(" at line {line} column {column}");
+    let message = message.strip_suffix(&position).unwrap_or(&message);
+    let reason = match error.classify() {
+        Category::Data => expectation(message).unwrap_or("the type refused the value"),
+        // These messages are `serde_json`'s own, and constant.
+        Category::Syntax | Category::Eof | Category::Io => message,
+    };
+    CodecError::new(if line == 0 { format!("json: {reason}") } else { format!("json:{position}: {reason}") })
+}
+
+/// The part of a message of serde that speaks of the type and not of the value.
+fn expectation(message: &str) -> Option<&str> {
+    const FOUND: [&str; 5] =
+        ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `", "unknown field `"];
+    const OF_TYPE: [&str; 3] =
+        ["missing field `", "duplicate field `", "data did not match any variant of untagged enum "];
+
+    if OF_TYPE.iter().any(|prefix| message.starts_with(prefix)) {
+        return Some(message);
+    }
+    let quotes = FOUND.iter().any(|prefix| message.starts_with(prefix));
+    // The last one: the value before it may contain the same words.
+    let separator = message.rfind(", expected ")?;
+    let closed = !message.ends_with("there are no variants") && !message.ends_with("there are no fields");
+    (quotes && closed).then(|| &message[separator + ", ".len()..])
 }

@@ -1,0 +1,338 @@
+//! The `Cbor` codec: what Python writes is read, and what is written has the documented shape.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Debug;
+use std::net::Ipv4Addr;
+
+use ciborium::Value;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use txetcd_core::codec::{Cbor, Codec, CodecError, Serde};
+use txetcd_core::{Timestamp, Uuid};
+
+fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    <Cbor as Codec<T, Serde>>::encode(value, &mut out).expect("encodes");
+    out
+}
+
+fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    <Cbor as Codec<T, Serde>>::decode(bytes)
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+fn reads<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &str, expected: T) {
+    assert_eq!(decode::<T>(&hex(bytes)).expect(bytes), expected, "{bytes}");
+}
+
+/// Reads what Python writes, and writes the same.
+fn same<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &str, value: T) {
+    assert_eq!(encode(&value), hex(bytes), "{value:?}");
+    reads(bytes, value);
+}
+
+fn refused<T: Serialize + DeserializeOwned + Debug>(bytes: &str) -> String {
+    decode::<T>(&hex(bytes)).expect_err(bytes).to_string()
+}
+
+const UUID: Uuid = Uuid::from_u128(0x00112233_4455_6677_8899_aabbccddeeff);
+const UUID_HEX: &str = "00112233445566778899aabbccddeeff";
+
+/// The `cbor` section of what the Python library writes, each read as its natural type.
+#[test]
+fn python_scalars() {
+    same("17", 23u8);
+    same("1818", 24u64);
+    same("20", -1i32);
+    same("1bffffffffffffffff", u64::MAX);
+    same("c249010000000000000000", 18446744073709551616u128);
+    same("c349010000000000000000", -18446744073709551617i128);
+    same("3bffffffffffffffff", -18446744073709551616i128);
+    same("f6", None::<u8>);
+    same("f5", true);
+    same("420102", vec![1u8, 2]);
+    same("62c3bc", "ü".to_owned());
+    same("7818787878787878787878787878787878787878787878787878", "x".repeat(24));
+    same("82018102", (1, vec![2]));
+    same("8281018101", vec![vec![1], vec![1]]);
+    same("a2616201616102", Pair { b: 1, a: 2 });
+    same(&format!("d82550{UUID_HEX}"), UUID);
+    reads("f7", None::<u8>);
+    reads("fb3ff8000000000000", 1.5f64);
+    same("fb3fb999999999999a", 0.1f64);
+    same("f97c00", f64::INFINITY);
+    assert!(decode::<f64>(&hex("f97e00")).unwrap().is_nan());
+    assert_eq!(encode(&f64::NAN), hex("f97e00"));
+}
+
+#[test]
+fn python_tagged() {
+    reads("d901028101", BTreeSet::from([1]));
+    reads("d901028101", vec![1]);
+    let datetime = "c0781b323032342d30322d32395431323a33343a35362e3738393031325a";
+    reads(datetime, "2024-02-29T12:34:56.789012Z".to_owned());
+    reads(datetime, Timestamp::from_nanos(1_709_210_096_789_012_000));
+    let two_hours_ahead = "c07819323032342d30322d32395431323a33343a35362b30323a3030";
+    reads(two_hours_ahead, Timestamp::from_nanos(1_709_202_896_000_000_000));
+    reads("d903ec6a323032342d30322d3239", "2024-02-29".to_owned());
+    reads("c482200f", (-1i64, 15i128));
+    reads("d81e820102", (1u32, 2u32));
+    reads("d8344401020304", Ipv4Addr::new(1, 2, 3, 4));
+    reads("d8348208410a", (8u8, vec![10u8]));
+    reads("d82362612b", "a+".to_owned());
+    reads("d9a7f882fb3ff0000000000000fb4000000000000000", (1.0, 2.0));
+}
+
+#[test]
+fn python_catalogue_row() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Row {
+        oid: Uuid,
+        name: String,
+        description: Option<String>,
+        creator: String,
+        slot: u16,
+    }
+    reads(
+        "a5636f6964782461303030303030302d303030302d343030302d383030302d303030303030303030303031646e616d6565557365
+         72736b6465736372697074696f6e6c5573657273207461626c652e6763726561746f7267756e6b6e6f776e64736c6f7401",
+        Row {
+            oid: "a0000000-0000-4000-8000-000000000001".parse().unwrap(),
+            name: "Users".to_owned(),
+            description: Some("Users table.".to_owned()),
+            creator: "unknown".to_owned(),
+            slot: 1,
+        },
+    );
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Pair {
+    b: u8,
+    a: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct UserId(Uuid);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Transparent(Uuid);
+
+#[test]
+fn uuids_anywhere() {
+    let tagged = format!("d82550{UUID_HEX}");
+    same(&tagged, UserId(UUID));
+    same(&tagged, Some(UUID));
+    same(&tagged, Box::new(UUID));
+    // Not to be recognised: a byte string, marked by a tag without meaning.
+    same(&format!("82d9d9f750{UUID_HEX}6178"), (Transparent(UUID), "x".to_owned()));
+    same(&format!("82{tagged}{tagged}"), vec![UUID, UUID]);
+    same(&format!("82{tagged}{tagged}"), [UUID, UUID]);
+    same(&format!("a1{tagged}{tagged}"), BTreeMap::from([(UUID, UUID)]));
+    same(&format!("a1{tagged}81{tagged}"), HashMap::from([(UUID, (Some(UUID),))]));
+    same(&format!("a1{tagged}81{tagged}"), HashMap::from([(UserId(UUID).0, vec![UserId(UUID)])]));
+    assert_eq!(encode_ref(&vec![&UUID]), hex(&format!("81{tagged}")));
+    // Other forms of a uuid.
+    reads(&format!("50{UUID_HEX}"), UUID);
+    reads(&format!("d825 5f 44 00112233 4c {} ff", &UUID_HEX[8..]), UUID);
+    reads("782430303131323233332d343435352d363637372d383839392d616162626363646465656666", UUID);
+    refused::<Uuid>(&format!("d8254f{}", &UUID_HEX[2..]));
+    refused::<Uuid>("6161");
+}
+
+fn encode_ref<T: Serialize>(value: &T) -> Vec<u8> {
+    struct ByRef;
+    impl<T: Serialize> txetcd_core::codec::Marshal<T> for ByRef {
+        fn serialize<S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+            value.serialize(serializer)
+        }
+        fn deserialize<'de, D: serde::Deserializer<'de>>(_: D) -> Result<T, D::Error> {
+            Err(serde::de::Error::custom("only written here"))
+        }
+    }
+    let mut out = Vec::new();
+    <Cbor as Codec<T, ByRef>>::encode(value, &mut out).expect("encodes");
+    out
+}
+
+#[test]
+fn byte_strings() {
+    same("40", Vec::<u8>::new());
+    same("43010203", [1u8, 2, 3]);
+    same("8242010241ff", vec![vec![1u8, 2], vec![255]]);
+    same("8243010203 43040506", vec![[1u8, 2, 3], [4, 5, 6]]);
+    same("a142010241ff", BTreeMap::from([(vec![1u8, 2], vec![255u8])]));
+    same("4101", Some(vec![1u8]));
+    same("820102", (1u8, 2u8));
+    same("820102", vec![1u16, 2]);
+    assert_eq!(encode_ref(&&[1u8, 2][..]), hex("420102"));
+    reads("820102", vec![1u8, 2]);
+    reads("5f41014102ff", vec![1u8, 2]);
+    refused::<[u8; 2]>("43010203");
+    refused::<[u8; 2]>("4101");
+    refused::<String>("4161");
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Unit,
+    Newtype(Uuid),
+    Tuple(u8, Uuid),
+    Struct { a: u8, b: Option<Uuid> },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+enum Tagged {
+    Point { id: Uuid, by: Vec<Transparent>, data: Vec<u8>, set: BTreeSet<u8>, none: Option<u8>, unit: () },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Number(i64),
+    Float(f64),
+    Id(Uuid),
+    Bytes(Vec<u8>),
+    Pair { b: Uuid },
+    Text(String),
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Flat {
+    id: Uuid,
+    #[serde(flatten)]
+    inner: Inner,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Untagged>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Inner {
+    owner: Option<Uuid>,
+    data: [u8; 2],
+}
+
+#[test]
+fn enums_and_buffered_types() {
+    fn round<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+        assert_eq!(decode::<T>(&encode(&value)).expect("reads"), value);
+    }
+    same("64556e6974", Shape::Unit);
+    same(&format!("a1674e657774797065d82550{UUID_HEX}"), Shape::Newtype(UUID));
+    round(Shape::Tuple(1, UUID));
+    round(Shape::Struct { a: 1, b: Some(UUID) });
+    round(vec![Shape::Unit, Shape::Struct { a: 1, b: None }, Shape::Unit]);
+    reads("a164556e6974f6", Shape::Unit);
+    reads("bf64556e6974f6ff", Shape::Unit);
+    reads("d9d9f764556e6974", Shape::Unit);
+    refused::<Shape>("674e657774797065");
+    refused::<Shape>("a0");
+    refused::<Shape>("a264556e6974f664556e6975f6");
+    refused::<Shape>("01");
+    round(Tagged::Point {
+        id: UUID,
+        by: vec![Transparent(UUID)],
+        data: vec![1, 2],
+        set: BTreeSet::from([1, 2]),
+        none: None,
+        unit: (),
+    });
+    round(vec![
+        Untagged::Number(1),
+        Untagged::Float(1.5),
+        Untagged::Id(UUID),
+        Untagged::Bytes(vec![1, 2, 3]),
+        Untagged::Pair { b: UUID },
+        Untagged::Text("x".to_owned()),
+    ]);
+    round(Flat {
+        id: UUID,
+        inner: Inner { owner: Some(UUID), data: [1, 2] },
+        rest: BTreeMap::from([("more".to_owned(), Untagged::Id(UUID))]),
+    });
+}
+
+#[test]
+fn ciborium_values_keep_tags() {
+    let bytes = format!("83d82550{UUID_HEX}d901028101c249010000000000000000");
+    let bytes = format!("82{bytes}a1420102420304");
+    let value: Value = decode(&hex(&bytes)).unwrap();
+    assert_eq!(value, ciborium::from_reader(&hex(&bytes)[..]).unwrap());
+    assert_eq!(encode(&value), hex(&bytes));
+    same("c11a514b67b0", ciborium::tag::Required::<u64, 1>(1_363_896_240));
+    same(
+        "821a514b67b0c102",
+        vec![ciborium::tag::Captured(None, 1_363_896_240), ciborium::tag::Captured(Some(1), 2)],
+    );
+    refused::<ciborium::tag::Required<u64, 1>>("c202");
+}
+
+#[test]
+fn bad_bytes_are_refused() {
+    assert!(refused::<u8>("0101").contains("bytes follow"));
+    assert!(refused::<u8>("").contains("end before"));
+    assert!(refused::<Pair>("a3616101616201 6163").contains("end before"));
+    // A key twice: in a map, in the unknown fields of a struct, in what is ignored, in different encodings.
+    assert!(refused::<BTreeMap<String, u8>>("a2616101616102").contains("twice"));
+    assert!(refused::<BTreeMap<String, u8>>("a261610178016102").contains("twice"));
+    assert!(refused::<BTreeMap<u8, u8>>("a20101180101").contains("twice"));
+    assert!(refused::<Pair>("a4616101616202617800617800").contains("twice"));
+    assert!(refused::<Pair>("a36161016162026178a2010101 02").contains("twice"));
+    assert!(refused::<Pair>("a2616101616101").contains("field a comes twice"));
+    reads("a46161016162026178a1010161790 1".replace(' ', "").as_str(), Pair { b: 2, a: 1 });
+    // More elements than the type has.
+    assert!(refused::<(u8, u8)>("83010203").contains("more elements"));
+    assert!(refused::<(u8, u8)>("9f010203ff").contains("more elements"));
+    assert!(refused::<(u8, u8)>("8101").contains("found 1 element"));
+    // Lengths beyond the end.
+    for huge in ["9bffffffffffffffff", "bbffffffffffffffff", "5bffffffffffffffff", "7bffffffffffffffff"] {
+        assert!(refused::<Value>(huge).contains("end before"), "{huge}");
+        assert!(
+            refused::<Vec<u8>>(huge).contains("found") || refused::<Vec<u8>>(huge).contains("end before")
+        );
+    }
+    // Depth.
+    assert!(decode::<Value>(&[vec![0x81; 127], vec![0x80]].concat()).is_ok());
+    assert!(refused::<Value>(&format!("{}80", "81".repeat(128))).contains("deep"));
+    assert!(decode::<Value>(&vec![0x81; 1 << 20]).is_err());
+    assert!(decode::<Value>(&vec![0xc6; 1 << 20]).is_err());
+    assert!(decode::<u8>(&[vec![0xc6; 1 << 20], vec![1]].concat()).is_ok());
+    // Not CBOR at all, invalid UTF-8, a lone break.
+    for bad in ["1c", "61ff", "ff", "f8ff", "7f4161ff", "5f6161ff", "bf01ff"] {
+        refused::<Value>(bad);
+        refused::<String>(bad);
+    }
+}
+
+#[test]
+fn what_is_too_deep_to_read_is_not_written() {
+    let mut value = Value::Null;
+    for _ in 0..128 {
+        value = Value::Array(vec![value]);
+    }
+    assert_eq!(decode::<Value>(&encode(&value)).unwrap(), value);
+    let deeper = Value::Array(vec![value]);
+    assert!(<Cbor as Codec<Value, Serde>>::encode(&deeper, &mut Vec::new()).is_err());
+}
+
+#[test]
+fn errors_say_where_and_what() {
+    #[derive(Debug, Serialize, Deserialize)]
+    struct User {
+        address: Address,
+    }
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Address {
+        lines: Vec<String>,
+    }
+    let error = refused::<User>("a16761646472657373a1656c696e6573826161 05");
+    assert_eq!(error, "cbor: at byte 19, in address.lines[1]: expected a string, found an integer");
+    let error = refused::<User>("a16761646472657373a0");
+    assert_eq!(error, "cbor: at byte 9, in address: missing field lines");
+}
