@@ -1,9 +1,11 @@
 //! What `#[derive(Persist)]` says about a struct: its slot, its key, its codec.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
 
-use crate::codec::{Codec, Compression};
+use serde::de::DeserializeOwned;
+use serde::{Deserializer, Serialize, Serializer};
+
+use crate::codec::{Codec, Compression, Marshal};
 use crate::key::Key;
 
 /// A struct that is a row of a typed table. Implemented by `#[derive(Persist)]`.
@@ -14,8 +16,7 @@ use crate::key::Key;
 pub trait Persist: Sized + Send + Sync + 'static {
     /// The primary key.
     type Key: Key;
-    /// How the struct becomes serde data; written by the derive, and a [`Marshal`](crate::codec::Marshal)
-    /// wherever the codec asks for one.
+    /// How the struct becomes serde data: a [`Marshal`] for the codecs that ask for one.
     type Marshal: 'static;
     /// The format of the stored value.
     type Codec: Codec<Self, Self::Marshal>;
@@ -76,6 +77,36 @@ pub trait KeyField<K> {
 impl<K> KeyField<K> for K {
     fn as_key(&self) -> &K {
         self
+    }
+}
+
+/// What the derive writes to marshal a `T`, implemented for the shadow of `T`. For generated code.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{T}` cannot be stored",
+    label = "serde cannot carry all of its fields",
+    note = "another message points at each field that is meant"
+)]
+pub trait Shadow<T>: 'static {
+    /// As [`Marshal::serialize`].
+    fn serialize<S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error>;
+
+    /// As [`Marshal::deserialize`].
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error>;
+}
+
+/// Marshalling by a [`Shadow`]. For generated code.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Derived<S>(PhantomData<S>);
+
+impl<T, S: Shadow<T>> Marshal<T> for Derived<S> {
+    fn serialize<R: Serializer>(value: &T, serializer: R) -> Result<R::Ok, R::Error> {
+        S::serialize(value, serializer)
+    }
+
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        S::deserialize(deserializer)
     }
 }
 

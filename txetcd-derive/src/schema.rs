@@ -5,6 +5,7 @@
 //! type a `Key`?) is left to it.
 
 mod attribute;
+mod borrowed;
 mod container;
 mod data;
 mod field;

@@ -4,17 +4,23 @@
 //! user's type, and no impl of `Serialize` or `Deserialize` for either. So the user's type can have serde
 //! derives of its own. The shadow is never constructed.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, LitStr, Member, Type, WherePredicate, parse_quote, parse_quote_spanned};
 
 use crate::schema::{Data, Fallback, Field, Fields, Schema, Style, Wire};
 
-/// The shadow's name.
-pub(super) fn ident(schema: &Schema) -> Ident {
-    format_ident!("__{}Marshal", schema.ident.unraw())
+/// The type that is the `Marshal` of the user's type.
+pub(super) fn ty(schema: &Schema) -> TokenStream {
+    let shadow = ident(schema);
+    let (_, ty_generics, _) = schema.generics.split_for_impl();
+    quote!(__txetcd::Derived<#shadow #ty_generics>)
+}
+
+fn ident(schema: &Schema) -> Ident {
+    format_ident!("__{}Shadow", schema.ident.unraw())
 }
 
 /// A bound under which the type can be marshalled.
@@ -25,7 +31,7 @@ pub(super) struct Bound {
     pub(super) generic: bool,
 }
 
-/// The shadow and its `impl Marshal`.
+/// The shadow and its `impl Shadow`.
 pub(super) fn expand(schema: &Schema) -> TokenStream {
     let Schema { ident, generics, .. } = schema;
     let shadow = self::ident(schema);
@@ -37,7 +43,7 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         let bound = bound.collect::<Vec<_>>().join(", ");
         quote!(crate = "__txetcd::serde", remote = #remote, rename = #name, bound = #bound)
     };
-    let definition = definition(schema, &shadow);
+    let (definition, functions) = definition(schema, &shadow);
 
     let (impl_generics, ty_generics, _) = generics.split_for_impl();
     let mut bounded = generics.clone();
@@ -54,8 +60,10 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         #[doc(hidden)]
         #definition
 
-        #[automatically_derived]
-        impl #impl_generics __txetcd::Marshal<#ident #ty_generics> for #shadow #ty_generics #where_clause {
+        #(#functions)*
+
+        #[diagnostic::do_not_recommend]
+        impl #impl_generics __txetcd::Shadow<#ident #ty_generics> for #shadow #ty_generics #where_clause {
             fn serialize<__S: __txetcd::serde::Serializer>(
                 value: &#ident #ty_generics,
                 serializer: __S,
@@ -139,12 +147,14 @@ fn default_of_type(field: &Field) -> bool {
     }
 }
 
-fn definition(schema: &Schema, shadow: &Ident) -> TokenStream {
+/// The definition of the shadow, and the functions that its attributes name.
+fn definition(schema: &Schema, shadow: &Ident) -> (TokenStream, Vec<TokenStream>) {
     let (impl_generics, _, where_clause) = schema.generics.split_for_impl();
-    match &schema.data {
+    let mut functions = Vec::new();
+    let definition = match &schema.data {
         Data::Struct(fields) => {
             let style = fields.style;
-            let fields = shadow_fields(fields);
+            let fields = shadow_fields(fields, schema, &mut functions);
             match style {
                 Style::Named => quote!(pub struct #shadow #impl_generics #where_clause #fields),
                 Style::Tuple | Style::Unit => {
@@ -156,17 +166,18 @@ fn definition(schema: &Schema, shadow: &Ident) -> TokenStream {
             let variants = variants.iter().map(|variant| {
                 let ident = &variant.ident;
                 let names = names_attribute(&variant.wire);
-                let fields = shadow_fields(&variant.fields);
+                let fields = shadow_fields(&variant.fields, schema, &mut functions);
                 quote!(#names #ident #fields)
             });
             quote!(pub enum #shadow #impl_generics #where_clause { #(#variants,)* })
         }
-    }
+    };
+    (definition, functions)
 }
 
-fn shadow_fields(fields: &Fields) -> TokenStream {
+fn shadow_fields(fields: &Fields, schema: &Schema, functions: &mut Vec<TokenStream>) -> TokenStream {
     let list = fields.list.iter().map(|field| {
-        let attributes = field_attributes(field);
+        let attributes = field_attributes(field, schema, functions);
         let ty = &field.ty;
         match &field.member {
             Member::Named(ident) => quote!(#attributes #ident: #ty),
@@ -180,34 +191,47 @@ fn shadow_fields(fields: &Fields) -> TokenStream {
     }
 }
 
-fn field_attributes(field: &Field) -> TokenStream {
+fn field_attributes(field: &Field, schema: &Schema, functions: &mut Vec<TokenStream>) -> TokenStream {
     let mut attributes = names_attribute(&field.wire);
     if field.skip {
         attributes.extend(quote!(#[serde(skip)]));
     }
-    let default = match &field.fallback {
-        Some(Fallback::Function(path)) => Some(text(path)),
-        _ if default_of_type(field) => Some(LitStr::new("__txetcd::default_value", field.ty.span())),
-        _ => None,
-    };
-    if let Some(default) = default {
-        attributes.extend(quote!(#[serde(default = #default)]));
+    if let Some(path) = default(field, schema, functions) {
+        attributes.extend(quote!(#[serde(default = #path)]));
     }
     if let Some(module) = &field.with {
-        let module = text(module);
+        let module = LitStr::new(&module.to_string(), module.span());
         attributes.extend(quote!(#[serde(with = #module)]));
     }
     attributes
+}
+
+/// The path of the function that makes the value of an absent field.
+///
+/// The user's own function is called by one of ours that returns the field's type, so that a mistake in it
+/// is reported there.
+fn default(field: &Field, schema: &Schema, functions: &mut Vec<TokenStream>) -> Option<LitStr> {
+    let ty = &field.ty;
+    if default_of_type(field) {
+        return Some(LitStr::new("__txetcd::default_value", ty.span()));
+    }
+    let Some(Fallback::Function(path)) = &field.fallback else {
+        return None;
+    };
+    let (impl_generics, ty_generics, where_clause) = schema.generics.split_for_impl();
+    let name = format_ident!("__default_{}", functions.len());
+    let call = quote_spanned!(path.span()=> #path());
+    functions.push(quote! {
+        fn #name #impl_generics () -> #ty #where_clause {
+            #call
+        }
+    });
+    let turbofish = ty_generics.as_turbofish();
+    Some(LitStr::new(&quote!(#name #turbofish).to_string(), path.span()))
 }
 
 fn names_attribute(wire: &Wire) -> TokenStream {
     let rename = wire.rename.iter().map(|name| quote!(#[serde(rename = #name)]));
     let aliases = wire.aliases.iter().map(|name| quote!(#[serde(alias = #name)]));
     rename.chain(aliases).collect()
-}
-
-/// The path as serde's attributes want it, with the place of the user's.
-fn text(path: &TokenStream) -> LitStr {
-    let span = path.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
-    LitStr::new(&path.to_string(), span)
 }

@@ -17,12 +17,11 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         Some(codec) => quote!(#codec),
         None => quote!(__txetcd::Cbor),
     };
-    let marshal = marshal::ident(schema);
+    let marshal = marshal::ty(schema);
     quote! {
-        #[automatically_derived]
         impl #impl_generics __txetcd::Persist for #ident #ty_generics #where_clause {
             type Key = #key;
-            type Marshal = #marshal #ty_generics;
+            type Marshal = #marshal;
             type Codec = #codec;
             const SLOT: ::core::primitive::u16 = #slot;
             const NAME: &'static ::core::primitive::str = #name;

@@ -52,12 +52,17 @@ impl Place {
         format!("{} takes {}", self.on, forms.join(", "))
     }
 
+    /// The attribute that a misspelt name probably means.
+    fn nearest(&self, name: &str) -> Option<&'static Attribute> {
+        nearest(name, self.takes.iter().map(|attribute| attribute.name)).and_then(|near| self.find(near))
+    }
+
     fn unknown(&self, name: &str) -> String {
-        let places = [&super::container::PLACE, &super::field::PLACE, &super::data::VARIANT];
-        let hint = match places.iter().find(|place| place.find(name).is_some()) {
-            Some(place) => format!("`{name}` belongs on {}, not on {}", place.on, self.on),
-            None => match nearest(name, self.takes.iter().map(|attribute| attribute.name)) {
-                Some(near) => format!("unknown attribute `{name}`: did you mean `{near}`?"),
+        let others = [&super::container::STRUCT, &super::field::PLACE, &super::data::VARIANT];
+        let hint = match others.iter().find(|other| other.find(name).is_some()) {
+            Some(other) => format!("`{name}` belongs on {}, not on {}", other.on, self.on),
+            None => match self.nearest(name) {
+                Some(near) => format!("unknown attribute `{name}`: did you mean `{}`?", near.name),
                 None => format!("unknown attribute `{name}`"),
             },
         };
@@ -143,12 +148,17 @@ pub(crate) fn read(
         }
         let read = list.parse_args_with(|input: ParseStream<'_>| {
             while !input.is_empty() {
-                if let Err(error) = read_one(input, place, &mut seen, &mut take) {
+                if let Err(error) = read_one(input, place, mistakes, &mut seen, &mut take) {
                     mistakes.add(error);
                     skip(input)?;
                 }
-                if !input.is_empty() {
+                if input.peek(Token![,]) {
                     input.parse::<Token![,]>()?;
+                } else if !input.is_empty() {
+                    mistakes.add(input.error("expected `,` or the end"));
+                    if !input.peek(Ident::peek_any) {
+                        skip(input)?;
+                    }
                 }
             }
             Ok(())
@@ -163,28 +173,35 @@ pub(crate) fn read(
 fn read_one(
     input: ParseStream<'_>,
     place: &'static Place,
+    mistakes: &mut Mistakes,
     seen: &mut Vec<&str>,
     take: &mut impl FnMut(&Found<'_>) -> syn::Result<()>,
 ) -> syn::Result<()> {
     let ahead = input.fork();
-    let name = ahead.call(Ident::parse_any).map_err(|error| {
+    let ident = ahead.call(Ident::parse_any).map_err(|error| {
         syn::Error::new(error.span(), format!("expected the name of an attribute\n{}", place.valid()))
     })?;
-    let Some(attribute) = place.find(&name.to_string()) else {
-        return Err(syn::Error::new(name.span(), place.unknown(&name.to_string())));
+    let name = ident.to_string();
+    let attribute = match place.find(&name) {
+        Some(attribute) if attribute.repeatable || !seen.contains(&attribute.name) => attribute,
+        Some(_) => {
+            let message = format!("`{name}` is given twice: {} has at most one", place.on);
+            return Err(syn::Error::new(ident.span(), message));
+        }
+        None => {
+            let unknown = syn::Error::new(ident.span(), place.unknown(&name));
+            // Taken as what it probably means, so that nothing is reported as missing.
+            match place.nearest(&name) {
+                Some(near) if !seen.contains(&near.name) => {
+                    mistakes.add(unknown);
+                    near
+                }
+                _ => return Err(unknown),
+            }
+        }
     };
-    if seen.contains(&attribute.name) && !attribute.repeatable {
-        return Err(syn::Error::new(
-            name.span(),
-            format!("`{name}` is given twice: {} has at most one", place.on),
-        ));
-    }
     seen.push(attribute.name);
-    let found = Found { attribute, span: name.span(), input: &ahead };
-    take(&found)?;
-    if !found.ends() {
-        return Err(ahead.error(format!("expected `,` or the end after `{}`", attribute.name)));
-    }
+    take(&Found { attribute, span: ident.span(), input: &ahead })?;
     input.advance_to(&ahead);
     Ok(())
 }

@@ -7,18 +7,20 @@ use super::mistakes::Mistakes;
 use super::receiver::Receiver;
 use super::suggestion::nearest;
 
-/// What `#[pmap(...)]` may say on a struct or enum.
-pub(crate) static PLACE: Place = Place {
-    on: "a struct",
-    takes: &[
-        Attribute::once("slot", "slot = 1"),
-        Attribute::once("key", "key = Type"),
-        Attribute::once("codec", "codec = Type"),
-        Attribute::once("compress", "compress = zlib"),
-        Attribute::once("name", "name = \"users\""),
-        Attribute::once("crate", "crate = \"path\""),
-    ],
-};
+/// What `#[pmap(...)]` may say on a struct.
+pub(crate) static STRUCT: Place = Place { on: "a struct", takes: &TAKES };
+
+/// What `#[pmap(...)]` may say on an enum.
+static ENUM: Place = Place { on: "an enum", takes: &TAKES };
+
+static TAKES: [Attribute; 6] = [
+    Attribute::once("slot", "slot = 1"),
+    Attribute::once("key", "key = Type"),
+    Attribute::once("codec", "codec = Type"),
+    Attribute::once("compress", "compress = zlib"),
+    Attribute::once("name", "name = \"users\""),
+    Attribute::once("crate", "crate = \"path\""),
+];
 
 /// The compressions: what the user writes, and the variant it stands for.
 const COMPRESSIONS: [(&str, &str); 4] =
@@ -51,7 +53,8 @@ impl Container {
             name: syn::ext::IdentExt::unraw(&input.ident).to_string(),
             facade: parse_quote!(::txetcd),
         };
-        read(&input.attrs, &PLACE, mistakes, |found| this.take(found, receiver));
+        let place = if matches!(input.data, syn::Data::Enum(_)) { &ENUM } else { &STRUCT };
+        read(&input.attrs, place, mistakes, |found| this.take(found, receiver));
         this
     }
 

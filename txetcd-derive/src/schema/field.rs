@@ -5,6 +5,7 @@ use quote::ToTokens;
 use syn::{ExprPath, Ident, Index, LitStr, Member, Path, Type};
 
 use super::attribute::{Attribute, Found, Place, read};
+use super::borrowed;
 use super::mistakes::Mistakes;
 use super::receiver::Receiver;
 
@@ -87,6 +88,9 @@ impl Field {
             this.take(found, receiver)
         });
         this.refuse_contradictions(&given, mistakes);
+        if !this.skip && this.with.is_none() {
+            borrowed::refuse(&field.ty, mistakes);
+        }
         this
     }
 
