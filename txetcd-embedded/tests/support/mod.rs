@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub(crate) mod rpc;
+
 use etcd_client::{Channel, Client};
 use tonic::Code;
 use tonic::body::Body;

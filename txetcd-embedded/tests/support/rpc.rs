@@ -1,0 +1,89 @@
+//! Calls with the protocol's own messages, so that a test can say anything a client could.
+
+use etcd_client::proto::{
+    PbCompactionRequest, PbCompactionResponse, PbDeleteRequest, PbDeleteResponse, PbLeaseGrantRequest,
+    PbLeaseGrantResponse, PbLeaseRevokeRequest, PbLeaseRevokeResponse, PbLeaseTimeToLiveRequest,
+    PbLeaseTimeToLiveResponse, PbPutRequest, PbPutResponse, PbRangeRequest, PbRangeResponse, PbStatusRequest,
+    PbStatusResponse, PbTxnRequest, PbTxnResponse,
+};
+use etcd_client::{Channel, Client};
+use tonic::body::Body;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::codegen::http::{Request, Response};
+use tonic::{Code, Status};
+use tonic_prost::ProstCodec;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceExt};
+use txetcd_embedded::Store;
+
+type Service = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
+
+/// What a call comes to; two servers agree when these are equal.
+pub(crate) type Outcome<T> = Result<T, (Code, String)>;
+
+/// A server that understands etcd's protocol: a store in the process, or etcd.
+#[derive(Clone)]
+pub(crate) struct Rpc {
+    service: Service,
+}
+
+/// A request, its method's path, and its response.
+pub(crate) trait Call: prost::Message + 'static {
+    type Response: prost::Message + std::fmt::Debug + Default + 'static;
+    const PATH: &'static str;
+}
+
+macro_rules! calls {
+    ($($request:ty => $response:ty, $path:literal;)*) => {
+        $(impl Call for $request {
+            type Response = $response;
+            const PATH: &'static str = concat!("/etcdserverpb.", $path);
+        })*
+    };
+}
+
+calls! {
+    PbRangeRequest => PbRangeResponse, "KV/Range";
+    PbPutRequest => PbPutResponse, "KV/Put";
+    PbDeleteRequest => PbDeleteResponse, "KV/DeleteRange";
+    PbTxnRequest => PbTxnResponse, "KV/Txn";
+    PbCompactionRequest => PbCompactionResponse, "KV/Compact";
+    PbLeaseGrantRequest => PbLeaseGrantResponse, "Lease/LeaseGrant";
+    PbLeaseRevokeRequest => PbLeaseRevokeResponse, "Lease/LeaseRevoke";
+    PbLeaseTimeToLiveRequest => PbLeaseTimeToLiveResponse, "Lease/LeaseTimeToLive";
+    PbStatusRequest => PbStatusResponse, "Maintenance/Status";
+}
+
+impl Rpc {
+    pub(crate) fn embedded(store: &Store) -> Self {
+        let service = ServiceExt::<Request<Body>>::map_err(store.service(), Into::into);
+        Self { service: BoxCloneSyncService::new(service) }
+    }
+
+    pub(crate) async fn connect(url: &str) -> Self {
+        let endpoint = tonic::transport::Endpoint::from_shared(url.to_owned()).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        let service = ServiceExt::<Request<Body>>::map_err(channel, Into::into);
+        Self { service: BoxCloneSyncService::new(service) }
+    }
+
+    /// The usual client on the same server.
+    pub(crate) async fn client(&self) -> Client {
+        Client::from_channel(Channel::Custom(self.service.clone()), None).await.unwrap()
+    }
+
+    pub(crate) async fn call<C: Call>(&self, request: C) -> Outcome<C::Response> {
+        let mut grpc = Grpc::new(self.service.clone()).max_decoding_message_size(usize::MAX);
+        let answer: Result<_, Status> = async {
+            grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+            let codec = ProstCodec::<C, C::Response>::default();
+            grpc.unary(tonic::Request::new(request), PathAndQuery::from_static(C::PATH), codec).await
+        }
+        .await;
+        match answer {
+            Ok(response) => Ok(response.into_inner()),
+            Err(status) => Err((status.code(), status.message().to_owned())),
+        }
+    }
+}
