@@ -104,11 +104,11 @@ impl de::Error for ReadError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("missing field {field}"))
+        Self::new(format!("missing field `{field}`"))
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        Self::new(format!("field {field} comes twice"))
+        Self::new(format!("duplicate field `{field}`"))
     }
 }
 
