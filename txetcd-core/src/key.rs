@@ -2,8 +2,24 @@
 //!
 //! [`Key`] is the trait; one file below this one implements it for each family of types. A key has two
 //! forms: *whole*, where it ends with the etcd key, and *part*, where something follows it (an element of a
-//! tuple that is not the last, the value in a non-unique index entry). The byte layouts are in
-//! `docs/format.md`.
+//! tuple that is not the last, the value in a non-unique index entry).
+//!
+//! | type | bytes |
+//! | --- | --- |
+//! | [`Uuid`](crate::Uuid) | 16, in the order of RFC 9562 |
+//! | [`Oid`](crate::Oid), `u8` to `u128` | big-endian |
+//! | `i8` to `i128` | big-endian, sign bit flipped |
+//! | `f32`, `f64` | big-endian, negative: all bits flipped, else the sign bit: the order of `total_cmp` |
+//! | [`Timestamp`](crate::Timestamp) | nanoseconds since 1970 as `i64`, big-endian; earlier ones are refused |
+//! | `bool` | `00` or `01` |
+//! | `char` | its code point, `u32` big-endian |
+//! | `[u8; N]` | as they are |
+//! | `String`, `Vec<u8>` | whole: as they are; part: each `00` as `00 FF`, then `00 01` |
+//! | `Option<K>` | `00`, or `01` and the key |
+//! | tuples of 1 to 8 | each element but the last as a part, the last in the form of the tuple |
+//!
+//! The bytes of uuids, oids, timestamps, byte arrays and whole text, and of tuples of these, are those of Python's
+//! `zlmdb`; the others are this library's own. `docs/format.md` has examples.
 
 use std::fmt;
 

@@ -274,6 +274,18 @@ fn ciborium_values_keep_tags() {
 }
 
 #[test]
+fn the_example_of_the_format_document() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct User {
+        oid: Uuid,
+        name: String,
+        age: Option<u8>,
+    }
+    let user = User { oid: UUID, name: "joe".to_owned(), age: None };
+    same(&format!("a3 636f6964 d82550{UUID_HEX} 646e616d65 636a6f65 63616765 f6"), user);
+}
+
+#[test]
 fn bad_bytes_are_refused() {
     assert!(refused::<u8>("0101").contains("bytes follow"));
     assert!(refused::<u8>("").contains("end before"));
