@@ -161,7 +161,8 @@ fn borrowed_forms_have_the_bytes_of_the_owned() {
     let text = "a\0b".to_owned();
     like(text.clone(), &[&text, &&text, &"a\0b"]);
     like(vec![1u8, 0], &[&vec![1u8, 0], &&vec![1u8, 0], &&[1u8, 0][..], &[1u8, 0], &&[1u8, 0]]);
-    like((A, text.clone()), &[&(A, text.clone()), &&(A, text.clone())]);
+    like((A, text.clone()), &[&(A, text.clone()), &&(A, text.clone()), &(A, "a\0b")]);
+    like((A, 1u8, B, text.clone()), &[&(A, 1u8, B, "a\0b")]);
     like(A, &[&A, &&A]);
 
     let mut out = Vec::new();

@@ -1,4 +1,5 @@
-//! Borrowed forms that stand for a key: `str` for `String`, `[u8]` for `Vec<u8>`, a reference for any key.
+//! Borrowed forms that stand for a key: `str` for `String`, `[u8]` for `Vec<u8>`, a reference for any key, and
+//! `&str` for a `String` at the end of a tuple.
 
 use super::text::encode_escaped;
 use super::{Key, KeyError, KeyLike};
@@ -37,3 +38,23 @@ bytes_like! {
     Vec<u8>: {const N: usize} [u8; N], as_slice;
     Vec<u8>: {const N: usize} &[u8; N], as_slice;
 }
+
+macro_rules! ends_with_str {
+    ($($init:ident $index:tt),+; $last:tt) => {
+        impl<$($init: Key),+> KeyLike<($($init,)+ String)> for ($($init,)+ &str) {
+            fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+                $(self.$index.encode_part(out)?;)+
+                self.$last.encode_key(out)
+            }
+
+            fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+                $(self.$index.encode_part(out)?;)+
+                self.$last.encode_key_part(out)
+            }
+        }
+    };
+}
+
+ends_with_str!(A 0; 1);
+ends_with_str!(A 0, B 1; 2);
+ends_with_str!(A 0, B 1, C 2; 3);
