@@ -16,8 +16,6 @@ use std::time::Duration;
 use etcd_client::{Channel, ConnectOptions};
 use tokio::time::Instant;
 use tonic::transport::Endpoint;
-#[cfg(feature = "embedded")]
-use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
 use crate::client::{Client, Inner, Place};
@@ -249,7 +247,8 @@ impl Builder {
                 format!("{name} has no users: leave the user and password out"),
             ));
         }
-        let service = store.service().map_err(|never| match never {});
+        let never = |never: std::convert::Infallible| -> tower::BoxError { match never {} };
+        let service = tower::ServiceExt::<crate::transport::Request>::map_err(store.service(), never);
         self.open(BoxCloneSyncService::new(service), Place::Embedded(name)).await
     }
 

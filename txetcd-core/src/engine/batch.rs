@@ -1,8 +1,8 @@
 //! [`Batch`]: reads of single keys that are asked for together travel together.
 //!
-//! The first one that asks opens a batch and yields once, so that whatever else its task is about to ask for
-//! (`try_join!`, `join_all`) can join; then the batch is closed and sent. Everyone who waits drives the same
-//! future, so that none depends on another one that may be dropped.
+//! Everyone who asks joins the open batch and yields once, so that whatever else its task is about to ask for
+//! (`try_join!`, `join_all`) can join, too; the first one that goes on closes the batch and sends it. All who
+//! wait drive the same future, so that none depends on another one that may be dropped.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,12 +38,13 @@ impl Batch {
             let mut open = lock(&self.open);
             let batch = open.get_or_insert_with(|| Open {
                 keys: Vec::new(),
-                answer: send_soon(self.open.clone(), snapshot.clone()),
+                answer: send(self.open.clone(), snapshot.clone()),
             });
             let first = batch.keys.len();
             batch.keys.extend(keys);
             (first, batch.answer.clone())
         };
+        tokio::task::yield_now().await;
         let found = answer.await?;
         Ok(found[first..first + count].to_vec())
     }
@@ -55,12 +56,8 @@ impl std::fmt::Debug for Batch {
     }
 }
 
-fn send_soon(
-    open: Arc<Mutex<Option<Open>>>,
-    snapshot: Snapshot,
-) -> Shared<BoxFuture<'static, Result<Found>>> {
+fn send(open: Arc<Mutex<Option<Open>>>, snapshot: Snapshot) -> Shared<BoxFuture<'static, Result<Found>>> {
     async move {
-        tokio::task::yield_now().await;
         let keys = lock(&open).take().map_or_else(Vec::new, |open| open.keys);
         let requests = keys.into_iter().map(GetRequest::new).collect();
         let answers = snapshot.fetch(requests).await?;

@@ -1,0 +1,101 @@
+//! What transactions may cost, in requests.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::store::{Account, User, user};
+use txetcd::{Database, Error};
+
+/// Counts the requests of a transaction, of which there must have been others before: the first one of a
+/// process also asks for its lease.
+async fn requests<T>(db: &Database, transaction: impl AsyncFn() -> txetcd::Result<T>) -> u64 {
+    let before = db.stats().requests;
+    transaction().await.unwrap();
+    db.stats().requests - before
+}
+
+stores! {
+    async fn requests_of_a_transaction(store) {
+        let db = store.connect().await;
+        let (users, accounts) = (User::table(), Account::table());
+        db.write(async |txn| users.put(txn, &user("a", 1))).await.unwrap();
+
+        let writes_only = requests(&db, async || db.write(async |txn| users.put(txn, &user("a", 2))).await).await;
+        assert_eq!(writes_only, 1);
+
+        let inserts = requests(&db, async || db.write(async |txn| users.insert(txn, &user("b", 2))).await).await;
+        assert_eq!(inserts, 1);
+
+        let refused = requests(&db, async || {
+            let error: Error = db.write(async |txn| users.insert(txn, &user("b", 2))).await.unwrap_err();
+            assert!(error.is_already_exists());
+            Ok(())
+        })
+        .await;
+        assert_eq!(refused, 1);
+
+        let read_modify_write = requests(&db, async || {
+            db.write(async |txn| {
+                let mut a = users.get(txn, "a").await?.expect("a");
+                a.age += 1;
+                users.put(txn, &a)
+            })
+            .await
+        })
+        .await;
+        assert_eq!(read_modify_write, 2);
+
+        let together = requests(&db, async || {
+            db.read(async |txn| tokio::try_join!(users.get(txn, "a"), users.get(txn, "b"), accounts.get(txn, &1))).await
+        })
+        .await;
+        assert_eq!(together, 1);
+
+        let many = requests(&db, async || db.read(async |txn| users.get_many(txn, &["a", "b", "c"]).await).await).await;
+        assert_eq!(many, 1);
+
+        let twice = requests(&db, async || {
+            db.write(async |txn| {
+                users.get(txn, "a").await?;
+                users.get(txn, "a").await
+            })
+            .await
+        })
+        .await;
+        assert_eq!(twice, 1, "a row that was read is not asked for again, and without a write there is no commit");
+
+        let nothing_sent_for_a_rollback = requests(&db, async || {
+            let _: Result<(), Error> =
+                db.write(async |txn| users.put(txn, &user("a", 2)).and(Err(no()))).await;
+            Ok(())
+        })
+        .await;
+        assert_eq!(nothing_sent_for_a_rollback, 0);
+    }
+
+    async fn a_retry_on_the_same_keys_costs_one_request(store) {
+        let db = store.connect().await;
+        let other = store.connect().await;
+        let users = User::table();
+        other.write(async |txn| users.put(txn, &user("a", 1))).await.unwrap();
+        db.write(async |txn| users.put(txn, &user("b", 1))).await.unwrap();
+        let disturbed = AtomicBool::new(false);
+        let cost = requests(&db, async || {
+            db.write(async |txn| {
+                let a = users.get(txn, "a").await?.expect("a");
+                let all = users.all(txn).collect().await?;
+                if !disturbed.swap(true, Ordering::Relaxed) {
+                    other.write(async |txn| users.put(txn, &user("a", 50))).await?;
+                }
+                users.put(txn, &user("b", a.age + all.len() as u32))
+            })
+            .await
+        })
+        .await;
+        assert_eq!(cost, 2 + 1 + 1, "two reads, the commit that failed, the commit");
+        assert_eq!(db.read(async |txn| users.get(txn, "b").await).await.unwrap(), Some(user("b", 52)));
+    }
+}
+
+fn no() -> Error {
+    "".parse::<txetcd::Token>().unwrap_err()
+}

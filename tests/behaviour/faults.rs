@@ -1,0 +1,211 @@
+//! Lost and late requests: every transaction ends in the right answer, applied once or surely not applied.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::store::{Account, Store};
+use txetcd::{Database, Error, Fault, Faults};
+
+/// Faults of a fixed kind for the next requests to one method, or drawn from a seed for all of them.
+#[derive(Default)]
+struct Script {
+    next: Mutex<Vec<(&'static str, Fault)>>,
+    /// One in so many requests fails; 0 for none.
+    one_in: AtomicU64,
+    seed: Mutex<u64>,
+    met: AtomicU64,
+    off: AtomicBool,
+}
+
+impl Script {
+    fn push(&self, method: &'static str, fault: Fault) {
+        self.next.lock().unwrap().push((method, fault));
+    }
+
+    fn random(&self) -> u64 {
+        let mut seed = self.seed.lock().unwrap();
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed >> 33
+    }
+}
+
+struct Shared(Arc<Script>);
+
+impl Faults for Shared {
+    fn next(&self, path: &str) -> Fault {
+        let script = &self.0;
+        if script.off.load(Ordering::Relaxed) {
+            return Fault::None;
+        }
+        {
+            let mut next = script.next.lock().unwrap();
+            if next.first().is_some_and(|(method, _)| path.ends_with(method)) {
+                script.met.fetch_add(1, Ordering::Relaxed);
+                return next.remove(0).1;
+            }
+        }
+        let one_in = script.one_in.load(Ordering::Relaxed);
+        if one_in == 0 || !path.contains("KV/") || script.random() % one_in != 0 {
+            return Fault::None;
+        }
+        script.met.fetch_add(1, Ordering::Relaxed);
+        match script.random() % 3 {
+            0 => Fault::LoseRequest,
+            1 => Fault::LoseReply,
+            _ => Fault::Late(Duration::from_millis(script.random() % 40)),
+        }
+    }
+}
+
+async fn faulty(store: &Store) -> (Database, Arc<Script>) {
+    let script = Arc::new(Script::default());
+    let builder =
+        store.builder().faults(Arc::new(Shared(script.clone()))).transaction_timeout(Duration::from_secs(60));
+    let db = builder.connect().await.unwrap();
+    (db, script)
+}
+
+async fn add(db: &Database, id: u32) -> Result<(), Error> {
+    let accounts = Account::table();
+    db.write(async |txn| {
+        let balance = accounts.get(txn, &id).await?.map_or(0, |account| account.balance);
+        accounts.put(txn, &Account { id, balance: balance + 1 })
+    })
+    .await
+}
+
+async fn balance(db: &Database, id: u32) -> i64 {
+    let found = db.read(async |txn| Account::table().get(txn, &id).await).await.unwrap();
+    found.map_or(0, |account| account.balance)
+}
+
+stores! {
+    async fn a_commit_is_applied_once_whatever_happens_to_it(store) {
+        let late = Fault::Late(Duration::from_millis(60));
+        for faults in [
+            vec![Fault::LoseReply],
+            vec![Fault::LoseRequest],
+            vec![late],
+            vec![Fault::LoseReply, Fault::LoseReply],
+            vec![Fault::LoseReply, Fault::LoseRequest, late],
+            vec![late, Fault::LoseReply, late, Fault::LoseReply],
+            vec![Fault::LoseRequest, late, Fault::LoseReply, late],
+        ] {
+            // With a lane that is new, and with one that has been used.
+            for used in [false, true] {
+                let (db, script) = faulty(store).await;
+                let id = u32::from(used);
+                let before = balance(&db, id).await;
+                if used {
+                    add(&db, 99).await.unwrap();
+                }
+                faults.iter().for_each(|fault| script.push("KV/Txn", *fault));
+                add(&db, id).await.unwrap();
+                assert_eq!(script.met.load(Ordering::Relaxed), faults.len() as u64);
+                // What is late arrives now, and changes nothing.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                assert_eq!(balance(&db, id).await, before + 1, "{faults:?}, lane used: {used}");
+                add(&db, id).await.unwrap();
+                assert_eq!(balance(&db, id).await, before + 2, "the lane still works after {faults:?}");
+            }
+        }
+    }
+
+    async fn a_blind_write_that_comes_late_does_not_undo_a_later_one(store) {
+        let (db, script) = faulty(store).await;
+        let other = store.connect().await;
+        let accounts = Account::table();
+        db.write(async |txn| accounts.put(txn, &Account { id: 1, balance: 0 })).await.unwrap();
+        script.push("KV/Txn", Fault::Late(Duration::from_millis(80)));
+        db.write(async |txn| accounts.put(txn, &Account { id: 1, balance: 1 })).await.unwrap();
+        other.write(async |txn| accounts.put(txn, &Account { id: 1, balance: 2 })).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        assert_eq!(balance(&other, 1).await, 2);
+    }
+
+    async fn an_insert_whose_reply_is_lost_does_not_find_itself(store) {
+        let (db, script) = faulty(store).await;
+        let accounts = Account::table();
+        script.push("KV/Txn", Fault::LoseReply);
+        db.write(async |txn| accounts.insert(txn, &Account { id: 1, balance: 0 })).await.unwrap();
+        assert_eq!(script.met.load(Ordering::Relaxed), 1);
+    }
+
+    async fn every_acknowledged_increment_counts_once_under_faults(store) {
+        let mut databases = Vec::new();
+        for seed in 0..3 {
+            let (db, script) = faulty(store).await;
+            *script.seed.lock().unwrap() = seed;
+            script.one_in.store(6, Ordering::Relaxed);
+            databases.push((db, script));
+        }
+        const TASKS: u32 = 9;
+        const INCREMENTS: u32 = 12;
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|number| {
+                let db = databases[number as usize % 3].0.clone();
+                tokio::spawn(async move {
+                    let (mut applied, mut unknown) = (0i64, 0i64);
+                    for n in 0..INCREMENTS {
+                        match add(&db, n % 2).await {
+                            Ok(()) => applied += 1,
+                            Err(error) if error.is_commit_unknown() => unknown += 1,
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                    (applied, unknown)
+                })
+            })
+            .collect();
+        let (mut applied, mut unknown) = (0, 0);
+        for task in tasks {
+            let ended = task.await.unwrap();
+            applied += ended.0;
+            unknown += ended.1;
+        }
+        databases.iter().for_each(|(_, script)| script.off.store(true, Ordering::Relaxed));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let met: u64 = databases.iter().map(|(_, script)| script.met.load(Ordering::Relaxed)).sum();
+        assert!(met > 20, "only {met} faults");
+        let sum = balance(&databases[0].0, 0).await + balance(&databases[0].0, 1).await;
+        assert_eq!(unknown, 0, "the store could always be asked");
+        assert_eq!(sum, applied);
+        assert_eq!(applied, i64::from(TASKS * INCREMENTS));
+    }
+
+    async fn a_store_that_cannot_be_asked_makes_the_outcome_unknown(store) {
+        let script = Arc::new(Script::default());
+        let db = store
+            .builder()
+            .faults(Arc::new(Shared(script.clone())))
+            .transaction_timeout(Duration::from_millis(300))
+            .request_timeout(Duration::from_millis(300))
+            .connect()
+            .await
+            .unwrap();
+        add(&db, 1).await.unwrap();
+        script.push("KV/Txn", Fault::LoseReply);
+        (0..2_000).for_each(|_| script.push("KV/Txn", Fault::LoseRequest));
+        let error = add(&db, 1).await.unwrap_err();
+        assert!(error.is_commit_unknown(), "{error}");
+        script.off.store(true, Ordering::Relaxed);
+        assert_eq!(balance(&db, 1).await, 2);
+        add(&db, 1).await.unwrap();
+        assert_eq!(balance(&db, 1).await, 3);
+    }
+
+    async fn a_lost_session_is_replaced(store) {
+        let db = store.connect().await;
+        add(&db, 1).await.unwrap();
+        // Someone revokes the lease on which the process's lanes hang.
+        let lane = db.client().get(txetcd::KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+        let lease = lane.first().expect("a lane").lease();
+        assert_ne!(lease, 0);
+        let key = lane.first().expect("a lane").key().to_vec();
+        db.client().delete(key).await.unwrap();
+        add(&db, 1).await.unwrap();
+        assert_eq!(balance(&db, 1).await, 2);
+    }
+}

@@ -1,0 +1,138 @@
+//! Earlier revisions, and their compaction.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::store::{OwnServer, Store, User, binaries, user};
+use txetcd::{Database, Error};
+
+stores! {
+    async fn time_travel_reads_exactly_that_revision(store) {
+        let db = store.connect().await;
+        let users = User::table();
+        let mut revisions = Vec::new();
+        for age in 0..5 {
+            let txn = db.begin().await.unwrap();
+            users.put(&txn, &user("a", age)).unwrap();
+            users.put(&txn, &user(&format!("at {age}"), age)).unwrap();
+            revisions.push(txn.commit().await.unwrap());
+        }
+        for (age, revision) in (0..5).zip(revisions) {
+            db.at(revision)
+                .read(async |txn| {
+                    assert_eq!(users.get(txn, "a").await?, Some(user("a", age)));
+                    assert_eq!(users.count(txn).await?, u64::from(age) + 2);
+                    assert_eq!(users.all(txn).collect().await?.len() as u32, age + 2);
+                    Ok::<_, Error>(())
+                })
+                .await
+                .unwrap();
+        }
+        let future = db.status().await.unwrap().revision() + 1_000_000;
+        let error = db.at(future).read(async |txn| users.get(txn, "a").await).await.unwrap_err();
+        assert!(error.is_future_revision(), "{error}");
+        let error = db.at(0).read(async |txn| users.get(txn, "a").await).await.unwrap_err();
+        assert!(error.is_invalid_argument(), "{error}");
+    }
+}
+
+/// Compaction is of the whole store, so these tests have stores of their own.
+async fn on_stores_of_their_own(test: impl AsyncFn(&Database, &str)) {
+    for (name, binary) in binaries() {
+        println!("on etcd {name}");
+        let server = OwnServer::start(&binary, &[]);
+        let db = Database::connect(server.url()).await.unwrap();
+        test(&db, &server.url()).await;
+    }
+}
+
+async fn compact(url: &str, revision: i64) {
+    let mut etcd = etcd_client::Client::connect([url], None).await.unwrap();
+    etcd.compact(revision, None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compacted_revision_is_an_error_and_a_running_transaction_starts_again() {
+    on_stores_of_their_own(async |db, url| {
+        let users = User::table();
+        let txn = db.begin().await.unwrap();
+        users.put(&txn, &user("a", 1)).unwrap();
+        let first = txn.commit().await.unwrap();
+        for age in 2..6 {
+            db.write(async |txn| users.put(txn, &user("a", age))).await.unwrap();
+        }
+        let now = db.status().await.unwrap().revision();
+        compact(url, now).await;
+        let error = db.at(first).read(async |txn| users.get(txn, "a").await).await.unwrap_err();
+        assert!(error.is_compacted(), "{error}");
+        assert_eq!(db.at(now).read(async |txn| users.get(txn, "a").await).await.unwrap(), Some(user("a", 5)));
+
+        let disturbed = AtomicBool::new(false);
+        let read = db
+            .read(async |txn| {
+                let a = users.get(txn, "a").await?;
+                if !disturbed.swap(true, Ordering::Relaxed) {
+                    db.write(async |txn| users.put(txn, &user("a", 9))).await?;
+                    compact(url, db.status().await?.revision()).await;
+                }
+                Ok::<_, Error>((a, users.get(txn, "b").await?))
+            })
+            .await
+            .unwrap();
+        assert_eq!(read, (Some(user("a", 9)), None));
+
+        disturbed.store(false, Ordering::Relaxed);
+        db.write(async |txn| {
+            let mut a = users.get(txn, "a").await?.expect("a");
+            if !disturbed.swap(true, Ordering::Relaxed) {
+                db.write(async |txn| users.put(txn, &user("a", 50))).await?;
+                compact(url, db.status().await?.revision()).await;
+            }
+            users.contains(txn, "b").await?;
+            a.age += 1;
+            users.put(txn, &a)
+        })
+        .await
+        .unwrap();
+        assert_eq!(db.read(async |txn| users.get(txn, "a").await).await.unwrap(), Some(user("a", 51)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_store_on_a_file_keeps_its_rows_and_history() {
+    let directory = crate::store::temporary_directory();
+    let url = format!("embedded:{}", directory.path().display());
+    let users = User::table();
+    let mut revisions = Vec::new();
+    for age in 0..3 {
+        let db = Database::connect(&url).await.unwrap();
+        assert_eq!(db.read(async |txn| users.count(txn).await).await.unwrap(), u64::from(age > 0));
+        let txn = db.begin().await.unwrap();
+        users.put(&txn, &user("a", age)).unwrap();
+        revisions.push(txn.commit().await.unwrap());
+    }
+    let db = Database::connect(&url).await.unwrap();
+    for (age, revision) in (0..3).zip(&revisions) {
+        let a = db.at(*revision).read(async |txn| users.get(txn, "a").await).await.unwrap();
+        assert_eq!(a, Some(user("a", age)));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_open_elsewhere_is_refused() {
+    let directory = crate::store::temporary_directory();
+    let url = format!("embedded:{}", directory.path().display());
+    let _open = Database::connect(&url).await.unwrap();
+    let error = Database::connect(&url).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    let message = error.to_string();
+    assert!(message.contains(&directory.path().display().to_string()), "{message}");
+}
+
+#[tokio::test]
+async fn stores_in_memory_are_apart() {
+    let (one, two) = (Store::memory(), Store::memory());
+    let users = User::table();
+    one.connect().await.write(async |txn| users.put(txn, &user("a", 1))).await.unwrap();
+    assert_eq!(two.connect().await.read(async |txn| users.count(txn).await).await.unwrap(), 0);
+}

@@ -1,0 +1,20 @@
+//! The behaviour that txetcd promises, on every store: in memory, on a file, and on real etcd servers.
+//!
+//! `stores!` makes three tests of each function. The servers are those in `TXETCD_TEST_SERVERS`, which
+//! `cargo xtask test` sets, or an `etcd` from the PATH.
+
+#[macro_use]
+mod store;
+
+mod closures;
+mod concurrency;
+mod connecting;
+mod cost;
+mod decoding;
+mod faults;
+mod history;
+mod model;
+mod phantoms;
+mod rows;
+mod scans;
+mod transactions;
