@@ -97,6 +97,9 @@ impl<'de> Reader<'de> {
     }
 
     fn visit_tagged<V: Visitor<'de>>(&mut self, tag: Option<u64>, visitor: V) -> Result<V::Value> {
+        if tag.is_none() {
+            return visitor.visit_enum(TaggedItem::new(self, tag));
+        }
         self.nested(|reader| visitor.visit_enum(TaggedItem::new(reader, tag)))
     }
 }
