@@ -17,4 +17,5 @@ mod model;
 mod phantoms;
 mod rows;
 mod scans;
+mod security;
 mod transactions;

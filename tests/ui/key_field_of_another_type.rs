@@ -1,0 +1,10 @@
+use txetcd::{Persist, Uuid};
+
+#[derive(Persist)]
+#[pmap(slot = 1, key = Uuid)]
+struct User {
+    #[pmap(key)]
+    id: String,
+}
+
+fn main() {}

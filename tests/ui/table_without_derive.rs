@@ -1,0 +1,10 @@
+use txetcd::Table;
+
+struct User {
+    id: u64,
+}
+
+fn main() {
+    let _ = Table::<User>::new();
+    let _ = User::table();
+}
