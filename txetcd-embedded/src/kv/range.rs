@@ -22,18 +22,18 @@ const VALUE: i32 = 4;
 /// Answers a range on `tables`; the header carries the newest revision, not the one asked for, and the
 /// count ignores the limit.
 pub(crate) fn range(tables: &impl Tables, request: &RangeRequest) -> Result<RangeResponse, Failure> {
-    select(tables, request, Selection::new(request))
+    select(tables, request, false)
 }
 
 /// As [`range`], but counts no further than it has to look, for ranges that are read piece by piece.
 pub(crate) fn piece(tables: &impl Tables, request: &RangeRequest) -> Result<RangeResponse, Failure> {
-    select(tables, request, Selection { stop_when_full: true, ..Selection::new(request) })
+    select(tables, request, true)
 }
 
 fn select(
     tables: &impl Tables,
     request: &RangeRequest,
-    mut selection: Selection<'_>,
+    stop_when_full: bool,
 ) -> Result<RangeResponse, Failure> {
     let newest = tables.revision();
     let revision = match request.revision {
@@ -43,19 +43,20 @@ fn select(
         revision => revision,
     };
     let keys = KeyRange::new(&request.key, &request.range_end);
-    if reads_backwards(request) && revision == newest && !matches!(keys, KeyRange::Key(_)) {
+    // The newest state can be read from its last key on; the past only from its first.
+    let reversed = request.sort_target == KEY && request.sort_order == DESCEND && revision == newest;
+    let in_order = reversed || is_default_order(request);
+    let mut selection = Selection::new(request, in_order, stop_when_full);
+    if reversed {
         read::scan_newest_reversed(tables, keys, |key, record| selection.add(key, record))?;
     } else {
         read::scan(tables, keys, revision, |key, record| selection.add(key, record))?;
+    }
+    if !in_order {
         selection.sort();
     }
     let more = selection.truncate();
     Ok(RangeResponse { header: header(newest), kvs: selection.chosen, more, count: selection.total })
-}
-
-/// Whether a scan from the last key on yields the order that is asked for.
-fn reads_backwards(request: &RangeRequest) -> bool {
-    request.sort_target == KEY && request.sort_order == DESCEND
 }
 
 /// What a range request chooses from the versions that it is shown.
@@ -70,8 +71,9 @@ struct Selection<'r> {
 }
 
 impl<'r> Selection<'r> {
-    fn new(request: &'r RangeRequest) -> Self {
-        let in_order = is_default_order(request) || reads_backwards(request);
+    /// `in_order` says that the versions come in the order of the answer, so that the limit can be applied
+    /// as they come.
+    fn new(request: &'r RangeRequest, in_order: bool, stop_when_full: bool) -> Self {
         // One more than the limit, to know whether there is more.
         let keep = match usize::try_from(request.limit) {
             _ if request.count_only => 0,
@@ -79,7 +81,7 @@ impl<'r> Selection<'r> {
             _ => usize::MAX,
         };
         let keys_only = request.keys_only && request.sort_target != VALUE;
-        Self { request, keep, stop_when_full: false, keys_only, chosen: Vec::new(), total: 0 }
+        Self { request, keep, stop_when_full, keys_only, chosen: Vec::new(), total: 0 }
     }
 
     /// Takes what is wanted of a version, and answers whether to go on.
@@ -100,9 +102,6 @@ impl<'r> Selection<'r> {
     }
 
     fn sort(&mut self) {
-        if is_default_order(self.request) {
-            return;
-        }
         let compare: fn(&KeyValue, &KeyValue) -> Ordering = match self.request.sort_target {
             VERSION => |a, b| a.version.cmp(&b.version),
             CREATE => |a, b| a.create_revision.cmp(&b.create_revision),
