@@ -1,5 +1,7 @@
+use serde::{Deserialize, Serialize};
 use txetcd::Persist;
 
+#[derive(Serialize, Deserialize)]
 struct Point {
     x: f64,
     y: f64,
@@ -16,8 +18,6 @@ struct City {
 struct Place {
     #[pmap(key)]
     at: (u64, Point),
-    #[pmap(skip)]
-    seen: bool,
 }
 
 fn main() {}

@@ -1,4 +1,9 @@
-//! The derive macro of txetcd.
+//! `#[derive(Persist)]`, the derive macro of txetcd. Programs use it through the facade crate `txetcd`.
+//!
+//! Three steps: `schema` reads the user's tokens into a validated model and collects every mistake on the
+//! way; `expand` turns the model into thin impls, one file for each; the compiler's type checker does the
+//! rest, with assertions placed so that it points at the user's fields. Nothing here knows how a row is stored:
+//! generated code names the library's traits and constants, and the library does the work.
 
 mod expand;
 mod schema;
@@ -8,7 +13,123 @@ use syn::DeriveInput;
 
 use self::schema::Schema;
 
-/// Makes a struct or enum a row.
+/// Makes a struct or an enum a row of a typed table.
+///
+/// ```
+/// use txetcd::{Persist, Table, Uuid};
+///
+/// #[derive(Persist)]
+/// #[pmap(slot = 1)]
+/// struct User {
+///     #[pmap(key)]
+///     oid: Uuid,
+///     email: String,
+///     #[pmap(default)]
+///     friendly: bool,
+/// }
+///
+/// const USERS: Table<User> = User::table();
+/// ```
+///
+/// The derive implements `Persist`, and `Keyed` if there is a `#[pmap(key)]` field; `User::table()` is the
+/// table. Fields can be of any type that serde can carry, without a borrowed lifetime. The struct itself needs
+/// no `Serialize` or `Deserialize`; if it has them they are for other purposes and change nothing in what is
+/// stored. A type inside a field does need them, so a struct that contains itself needs them too.
+///
+/// Structs with named fields, tuple structs and unit structs can be rows, and so can enums; their type and
+/// const parameters too. All instances of a generic type are in one slot, so a database uses one of them.
+///
+/// # On the struct or enum
+///
+/// | attribute | meaning |
+/// | --- | --- |
+/// | `slot = 1` | the table's number, 1 to 65534; required, and never another one once there are rows |
+/// | `key = Type` | the type of the primary key; may be left out where a field is the key |
+/// | `codec = Type` | the format of stored values; `Cbor` if left out |
+/// | `compress = zlib` | compresses stored values: `zlib`, `snappy`, `zstd` or `lz4`, each a feature of the crate |
+/// | `name = "users"` | the table's name in messages; the struct's if left out |
+/// | `crate = "path"` | where this program sees the crate `txetcd`, if not as `::txetcd` |
+///
+/// Without a key field the key lives outside the row, which is then stored with `put_at`:
+///
+/// ```
+/// use txetcd::{Persist, codec::Cbor};
+///
+/// #[derive(Persist)]
+/// #[pmap(slot = 2, key = (String, u64), codec = Cbor, compress = zlib, name = "measurements")]
+/// enum Measurement {
+///     Missing,
+///     Single(f64),
+///     Range { low: f64, high: f64 },
+/// }
+/// ```
+///
+/// A crate that re-exports `txetcd` under a name of its own:
+///
+/// ```
+/// mod vendored {
+///     pub use txetcd as storage;
+/// }
+///
+/// #[derive(vendored::storage::Persist)]
+/// #[pmap(slot = 3, key = u64, crate = "crate::vendored::storage")]
+/// struct Counter(u64);
+/// # fn main() {}
+/// ```
+///
+/// # On fields
+///
+/// | attribute | meaning |
+/// | --- | --- |
+/// | `key` | this field is the primary key |
+/// | `default` | where the field is absent in a stored row: `Default::default()` |
+/// | `default = path` | the same: what this function without arguments returns |
+/// | `rename = "name"` | the field's name in stored rows |
+/// | `alias = "old_name"` | one more name under which the field is read; may be repeated |
+/// | `skip` | the field is not stored, and is its default when a row is read |
+/// | `with = module` | the functions `serialize` and `deserialize` of the module marshal the field, as in serde |
+///
+/// `rename` and `alias` can also be on the variants of an enum. An absent `Option` is `None` without `default`;
+/// stored fields that the struct does not have are ignored. Together these let a struct change while rows of
+/// older shapes are in the table:
+///
+/// ```
+/// use std::time::Duration;
+/// use txetcd::Persist;
+///
+/// #[derive(Persist)]
+/// #[pmap(slot = 4)]
+/// struct Job {
+///     #[pmap(key)]
+///     id: u64,
+///     #[pmap(rename = "e-mail", alias = "email", alias = "mail")]
+///     owner: String,
+///     #[pmap(default = three)]
+///     attempts: u8,
+///     #[pmap(with = seconds)]
+///     timeout: Duration,
+///     #[pmap(skip)]
+///     waiting: usize,
+/// }
+///
+/// fn three() -> u8 {
+///     3
+/// }
+///
+/// mod seconds {
+///     use serde::{Deserialize, Deserializer, Serializer};
+///     use std::time::Duration;
+///
+///     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+///         serializer.serialize_u64(duration.as_secs())
+///     }
+///
+///     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+///         u64::deserialize(deserializer).map(Duration::from_secs)
+///     }
+/// }
+/// # fn main() {}
+/// ```
 #[proc_macro_derive(Persist, attributes(pmap))]
 pub fn persist(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);

@@ -124,3 +124,124 @@ impl PrimaryKey {
         Some(Self { ty, field })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::{DeriveInput, parse_quote};
+
+    use super::Schema;
+
+    /// The first line of each message.
+    fn mistakes(input: &DeriveInput) -> Vec<String> {
+        match Schema::parse(input) {
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                let first_line = |error: syn::Error| error.to_string().lines().next().map(str::to_owned);
+                error.into_iter().filter_map(first_line).collect()
+            }
+        }
+    }
+
+    fn one_mistake(input: &DeriveInput) -> String {
+        let found = mistakes(input);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        found.concat()
+    }
+
+    #[test]
+    fn defaults() {
+        let schema = Schema::parse(&parse_quote! {
+            #[pmap(slot = 1)]
+            struct r#type<T = String> {
+                #[pmap(key)]
+                id: Vec<Self>,
+                value: T,
+            }
+        });
+        let Ok(schema) = schema else { panic!("nothing is wrong") };
+        assert_eq!((schema.slot, schema.name.as_str()), (1, "type"));
+        assert_eq!(schema.facade, parse_quote!(::txetcd));
+        assert_eq!(schema.key.ty, parse_quote!(Vec<r#type<T>>));
+        assert!(schema.key.field.is_some() && schema.codec.is_none());
+        assert_eq!(schema.compression, "None");
+        assert_eq!(schema.generics, parse_quote!(<T>));
+    }
+
+    #[test]
+    fn every_attribute_of_the_struct() {
+        let schema = Schema::parse(&parse_quote! {
+            #[pmap(slot = 0xFFFE, key = Map<A, B>)]
+            #[pmap(codec = a::B<C, D>, compress = lz4, name = "n", crate = "a::b",)]
+            enum Row {}
+        });
+        let Ok(schema) = schema else { panic!("nothing is wrong") };
+        assert_eq!(schema.slot, 65534);
+        assert_eq!(schema.key.ty, parse_quote!(Map<A, B>));
+        assert_eq!(schema.codec, Some(parse_quote!(a::B<C, D>)));
+        assert_eq!(schema.compression, "Lz4");
+        assert_eq!(schema.facade, parse_quote!(a::b));
+    }
+
+    #[test]
+    fn all_mistakes_are_found_at_once() {
+        let found = mistakes(&parse_quote! {
+            #[pmap(slot = 0, codec, unknown = Map<A, B>, compress = zip)]
+            struct Row<'a> {
+                #[pmap(key, default)]
+                id: u64,
+                #[pmap(key = 1, nonsense(a, b), skip)]
+                other: &'a str,
+            }
+        });
+        assert_eq!(found.len(), 10, "{found:#?}");
+    }
+
+    #[test]
+    fn a_misspelt_name_is_taken_as_it_is_meant() {
+        let found = one_mistake(&parse_quote! {
+            #[pmap(slto = 1, key = u64)]
+            struct Row;
+        });
+        assert_eq!(found, "unknown attribute `slto`: did you mean `slot`?");
+        let found = mistakes(&parse_quote! {
+            #[pmap(slot = 1, slto = 2, key = u64)]
+            struct Row;
+        });
+        assert_eq!(found.len(), 1, "{found:#?}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_not_also_missing() {
+        let found = one_mistake(&parse_quote! {
+            #[pmap(slot = "1", key = u64)]
+            struct Row;
+        });
+        assert!(found.contains("takes a number"), "{found}");
+        let found = one_mistake(&parse_quote! {
+            #[pmap(slot = 1, key = 7)]
+            struct Row;
+        });
+        assert!(found.contains("takes a type"), "{found}");
+    }
+
+    #[test]
+    fn reading_goes_on_behind_a_mistake() {
+        // The comma inside `<...>` ends nothing.
+        let found = mistakes(&parse_quote! {
+            #[pmap(what = Map<A, fn(B) -> C>, slot = 1 key = u64)]
+            struct Row;
+        });
+        assert_eq!(found, ["unknown attribute `what`", "expected `,` or the end"]);
+    }
+
+    #[test]
+    fn attributes_of_others_are_ignored() {
+        let found = mistakes(&parse_quote! {
+            #[serde(rename = "a")]
+            #[pmap(slot = 1)]
+            /// A row.
+            struct Row(#[pmap(key)] #[other(key)] u64);
+        });
+        assert!(found.is_empty(), "{found:#?}");
+    }
+}

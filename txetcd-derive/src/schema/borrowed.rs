@@ -34,3 +34,29 @@ pub(crate) fn refuse(ty: &Type, mistakes: &mut Mistakes) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::{Type, parse_quote};
+
+    use super::{Mistakes, refuse};
+
+    fn is_refused(ty: &Type) -> bool {
+        let mut mistakes = Mistakes::default();
+        refuse(ty, &mut mistakes);
+        mistakes.into_result().is_err()
+    }
+
+    #[test]
+    fn stored_references_are_refused() {
+        assert!(is_refused(&parse_quote!(&'static str)));
+        assert!(is_refused(&parse_quote!(Option<(u8, [&'static [u8]; 2])>)));
+    }
+
+    #[test]
+    fn other_types_are_not() {
+        assert!(!is_refused(&parse_quote!(std::borrow::Cow<'static, str>)));
+        assert!(!is_refused(&parse_quote!(std::marker::PhantomData<&'static str>)));
+        assert!(!is_refused(&parse_quote!([u8; { A & B }])));
+    }
+}

@@ -53,8 +53,8 @@ impl Receiver {
 
 #[cfg(test)]
 mod tests {
-    use quote::{ToTokens, quote};
-    use syn::{DeriveInput, parse_quote};
+    use quote::quote;
+    use syn::{DeriveInput, Type, parse_quote};
 
     use super::Receiver;
 
@@ -72,8 +72,9 @@ mod tests {
             (quote!([u8; Self::LEN]), quote!([u8; <Wrapper<T, N>>::LEN])),
             (quote!(Option<String>), quote!(Option<String>)),
         ] {
-            let ty = syn::parse2(written).expect("a type");
-            assert_eq!(receiver.resolve_type(&ty).to_token_stream().to_string(), resolved.to_string());
+            let written: Type = syn::parse2(written).expect("a type");
+            let resolved: Type = syn::parse2(resolved).expect("a type");
+            assert_eq!(receiver.resolve_type(&written), resolved);
         }
     }
 }
