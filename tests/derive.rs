@@ -3,6 +3,7 @@
 
 // The derive must not make a user's program warn, whatever that user warns about.
 #![deny(warnings, missing_docs, unreachable_pub, unused_qualifications)]
+#![deny(single_use_lifetimes, unnameable_types, unused_lifetimes)]
 
 use std::collections::{BTreeMap, HashSet};
 use std::marker::PhantomData;
@@ -575,6 +576,20 @@ mod by_macro {
         1
     }
 
+    pub(crate) mod id {
+        use serde::{Deserialize, Serialize};
+
+        use super::Id;
+
+        pub(crate) fn serialize<S: serde::Serializer>(id: &Id, serializer: S) -> Result<S::Ok, S::Error> {
+            id.serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
+            Id::deserialize(deserializer)
+        }
+    }
+
     macro_rules! row {
         ($name:ident, $slot:literal, $key:ty { $($field:ident: $ty:ty = $default:path),* }) => {
             #[derive(txetcd::Persist, Debug, PartialEq)]
@@ -583,7 +598,7 @@ mod by_macro {
                 #[pmap(key)]
                 pub(crate) key: $key,
                 $(#[pmap(default = $default)] pub(crate) $field: $ty,)*
-                #[pmap(default = $crate::by_macro::first)]
+                #[pmap(default = $crate::by_macro::first, with = $crate::by_macro::id)]
                 pub(crate) own: $crate::by_macro::Id,
             }
         };

@@ -47,7 +47,7 @@ impl Faults for Shared {
             }
         }
         let one_in = script.one_in.load(Ordering::Relaxed);
-        if one_in == 0 || !path.contains("KV/") || script.random() % one_in != 0 {
+        if one_in == 0 || !path.contains("KV/") || !script.random().is_multiple_of(one_in) {
             return Fault::None;
         }
         script.met.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! Random transactions compared with a model in memory.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::store::Account;
 use txetcd::{Error, WriteTxn};
@@ -29,9 +30,9 @@ async fn step(txn: &WriteTxn, model: &mut BTreeMap<u32, i64>, random: &mut Rando
         }
         2 => {
             // Rows that are known to be absent only: an insert that fails would end the transaction.
-            if !model.contains_key(&id) {
+            if let Entry::Vacant(absent) = model.entry(id) {
                 accounts.insert(txn, &Account { id, balance })?;
-                model.insert(id, balance);
+                absent.insert(balance);
             }
         }
         3 => {

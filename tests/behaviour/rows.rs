@@ -149,7 +149,7 @@ stores! {
         .await
         .unwrap();
         assert_eq!(db.client().get(key.clone()).await.unwrap().first().unwrap().lease(), lease.id());
-        assert_eq!(lease.keys().await.unwrap(), [key.clone()]);
+        assert_eq!(lease.keys().await.unwrap(), std::slice::from_ref(&key));
         lease.revoke().await.unwrap();
         assert_eq!(db.read(async |txn| users.get(txn, "ann").await).await.unwrap(), None);
     }

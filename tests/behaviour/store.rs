@@ -206,11 +206,12 @@ impl OwnServer {
             .args(arguments)
             .stdin(Stdio::piped());
         let shell = shell.spawn().expect("a shell to start etcd with");
+        let server = Self { shell, port, secure, _directory: directory };
         for _ in 0..200 {
             if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 // It listens a moment before it serves.
                 std::thread::sleep(Duration::from_millis(500));
-                return Self { shell, port, secure, _directory: directory };
+                return server;
             }
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -199,16 +199,17 @@ impl Builder {
     }
 
     async fn cluster(self, endpoints: Vec<String>) -> Result<Client> {
-        if self.user.is_some() && !self.plaintext_password {
-            if let Some(plain) = endpoints.iter().find(|endpoint| endpoint.starts_with("http://")) {
-                return Err(Error::new(
-                    Kind::InvalidArgument,
-                    format!(
-                        "a password would travel to {plain} unencrypted: use https://, or say with \
-                         `builder().plaintext_password(true)` that it is meant"
-                    ),
-                ));
-            }
+        if self.user.is_some()
+            && !self.plaintext_password
+            && let Some(plain) = endpoints.iter().find(|endpoint| endpoint.starts_with("http://"))
+        {
+            return Err(Error::new(
+                Kind::InvalidArgument,
+                format!(
+                    "a password would travel to {plain} unencrypted: use https://, or say with \
+                     `builder().plaintext_password(true)` that it is meant"
+                ),
+            ));
         }
         let members = endpoints
             .into_iter()

@@ -107,7 +107,7 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
         let absent: Vec<&[u8]> = attempt
             .writes
             .absent()
-            .filter(|key| attempt.reads.keys.get(*key).is_none())
+            .filter(|key| !attempt.reads.keys.contains_key(*key))
             .filter(|key| !units.iter().any(|unit| unit.guarded_as_range() && unit.bounds.contains(key)))
             .collect();
         let cost = generations.len() + absent.len() + units.iter().map(Unit::cost).sum::<usize>();
