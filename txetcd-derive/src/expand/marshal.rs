@@ -43,7 +43,7 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         let bound = bound.collect::<Vec<_>>().join(", ");
         quote!(crate = "__txetcd::serde", remote = #remote, rename = #name, bound = #bound)
     };
-    let (definition, functions) = definition(schema, &shadow);
+    let (definition, items) = definition(schema, &shadow);
 
     let (impl_generics, ty_generics, _) = generics.split_for_impl();
     let mut bounded = generics.clone();
@@ -60,7 +60,7 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         #[doc(hidden)]
         #definition
 
-        #(#functions)*
+        #(#items)*
 
         #[diagnostic::do_not_recommend]
         impl #impl_generics __txetcd::Shadow<#ident #ty_generics> for #shadow #ty_generics #where_clause {
@@ -126,9 +126,9 @@ pub(super) fn is_generic(ty: &Type, schema: &Schema) -> bool {
     parameters.any(|parameter| names(ty.to_token_stream(), &|ident| ident == parameter))
 }
 
-/// Whether the type survives being written as text: the `$crate` of a macro does not.
-fn can_be_text(ty: &Type) -> bool {
-    !names(ty.to_token_stream(), &|ident| ident == "$crate")
+/// Whether a type or path survives being written as text: the `$crate` of a macro does not.
+fn can_be_text(tokens: &impl ToTokens) -> bool {
+    !names(tokens.to_token_stream(), &|ident| ident == "$crate")
 }
 
 fn names(tokens: TokenStream, wanted: &impl Fn(&Ident) -> bool) -> bool {
@@ -147,14 +147,14 @@ fn default_of_type(field: &Field) -> bool {
     }
 }
 
-/// The definition of the shadow, and the functions that its attributes name.
+/// The definition of the shadow, and the items that its attributes name.
 fn definition(schema: &Schema, shadow: &Ident) -> (TokenStream, Vec<TokenStream>) {
     let (impl_generics, _, where_clause) = schema.generics.split_for_impl();
-    let mut functions = Vec::new();
+    let mut items = Vec::new();
     let definition = match &schema.data {
         Data::Struct(fields) => {
             let style = fields.style;
-            let fields = shadow_fields(fields, schema, &mut functions);
+            let fields = shadow_fields(fields, schema, &mut items);
             match style {
                 Style::Named => quote!(pub struct #shadow #impl_generics #where_clause #fields),
                 Style::Tuple | Style::Unit => {
@@ -166,18 +166,18 @@ fn definition(schema: &Schema, shadow: &Ident) -> (TokenStream, Vec<TokenStream>
             let variants = variants.iter().map(|variant| {
                 let ident = &variant.ident;
                 let names = names_attribute(&variant.wire);
-                let fields = shadow_fields(&variant.fields, schema, &mut functions);
+                let fields = shadow_fields(&variant.fields, schema, &mut items);
                 quote!(#names #ident #fields)
             });
             quote!(pub enum #shadow #impl_generics #where_clause { #(#variants,)* })
         }
     };
-    (definition, functions)
+    (definition, items)
 }
 
-fn shadow_fields(fields: &Fields, schema: &Schema, functions: &mut Vec<TokenStream>) -> TokenStream {
+fn shadow_fields(fields: &Fields, schema: &Schema, items: &mut Vec<TokenStream>) -> TokenStream {
     let list = fields.list.iter().map(|field| {
-        let attributes = field_attributes(field, schema, functions);
+        let attributes = field_attributes(field, schema, items);
         let ty = &field.ty;
         match &field.member {
             Member::Named(ident) => quote!(#attributes #ident: #ty),
@@ -191,16 +191,22 @@ fn shadow_fields(fields: &Fields, schema: &Schema, functions: &mut Vec<TokenStre
     }
 }
 
-fn field_attributes(field: &Field, schema: &Schema, functions: &mut Vec<TokenStream>) -> TokenStream {
+fn field_attributes(field: &Field, schema: &Schema, items: &mut Vec<TokenStream>) -> TokenStream {
     let mut attributes = names_attribute(&field.wire);
     if field.skip {
         attributes.extend(quote!(#[serde(skip)]));
     }
-    if let Some(path) = default(field, schema, functions) {
+    if let Some(path) = default(field, schema, items) {
         attributes.extend(quote!(#[serde(default = #path)]));
     }
     if let Some(module) = &field.with {
-        let module = LitStr::new(&module.to_string(), module.span());
+        let module = if can_be_text(module) {
+            LitStr::new(&module.to_string(), module.span())
+        } else {
+            let name = format_ident!("__with_{}", items.len());
+            items.push(quote!(use #module as #name;));
+            LitStr::new(&name.to_string(), module.span())
+        };
         attributes.extend(quote!(#[serde(with = #module)]));
     }
     attributes
@@ -210,7 +216,7 @@ fn field_attributes(field: &Field, schema: &Schema, functions: &mut Vec<TokenStr
 ///
 /// The user's own function is called by one of ours that returns the field's type, so that a mistake in it
 /// is reported there.
-fn default(field: &Field, schema: &Schema, functions: &mut Vec<TokenStream>) -> Option<LitStr> {
+fn default(field: &Field, schema: &Schema, items: &mut Vec<TokenStream>) -> Option<LitStr> {
     let ty = &field.ty;
     if default_of_type(field) {
         return Some(LitStr::new("__txetcd::default_value", ty.span()));
@@ -219,9 +225,9 @@ fn default(field: &Field, schema: &Schema, functions: &mut Vec<TokenStream>) -> 
         return None;
     };
     let (impl_generics, ty_generics, where_clause) = schema.generics.split_for_impl();
-    let name = format_ident!("__default_{}", functions.len());
+    let name = format_ident!("__default_{}", items.len());
     let call = quote_spanned!(path.span()=> #path());
-    functions.push(quote! {
+    items.push(quote! {
         fn #name #impl_generics () -> #ty #where_clause {
             #call
         }
