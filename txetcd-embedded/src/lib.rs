@@ -30,9 +30,10 @@
 //! - **A write happens whole or not at all**, also when its future is dropped or the process is killed.
 //!
 //! # What it leaves out
-//! Other members, access control (refused as etcd refuses it when it is off), alarms, snapshots over
-//! the protocol, and history that compacts itself.
+//! Other members, access control (refused as etcd refuses it when it is off), alarms, and
+//! snapshots over the protocol.
 
+mod builder;
 mod engine;
 mod failure;
 mod key_range;
@@ -40,11 +41,13 @@ mod kv;
 mod lease;
 mod open_error;
 mod proto;
+mod retention;
 mod service;
 mod storage;
 mod store;
 mod watch;
 mod writer;
 
+pub use builder::Builder;
 pub use open_error::OpenError;
 pub use store::Store;

@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use redb::{Builder, Database};
+use redb::Database;
 use tokio::sync::watch;
 use tonic::service::Routes;
 
+use crate::builder::Builder;
 use crate::engine::{Engine, Shared};
 use crate::lease::apply;
 use crate::lease::clock::Clock;
 use crate::open_error::OpenError;
+use crate::retention::Retention;
 use crate::service;
 use crate::storage::batch::Batch;
 use crate::storage::error::{StorageError, damaged};
@@ -40,25 +42,14 @@ impl Store {
     /// `store.redb`.
     ///
     /// The whole file is read and its checksums are verified, so that damage is found here and not while
-    /// serving.
+    /// serving. That blocks the calling thread, as does the file's creation.
     ///
     /// # Errors
     /// If the directory or the file cannot be used, if the file is open already in this process or
     /// another, if it is damaged, or if another version of this crate wrote it in a way that this one
     /// does not know.
     pub fn open(directory: impl AsRef<Path>) -> Result<Store, OpenError> {
-        let directory = directory.as_ref();
-        let path = directory.join(FILE);
-        std::fs::create_dir_all(directory).map_err(|error| OpenError::directory(directory, error))?;
-        let exists = path.exists();
-        let database = builder()
-            .set_check_integrity_on_open(true)
-            .create(&path)
-            .map_err(|error| OpenError::storage(&path, error.into()))?;
-        if !exists {
-            sync_directory(directory).map_err(|error| OpenError::directory(directory, error))?;
-        }
-        Self::start(database, &path, Size::file(&path))
+        Self::builder().open(directory)
     }
 
     /// Opens an empty store in memory. Its contents are gone with it.
@@ -66,12 +57,12 @@ impl Store {
     /// # Errors
     /// If the system does not let the store start its thread.
     pub fn memory() -> Result<Store, OpenError> {
-        let path = Path::new("memory");
-        let memory = Memory::default();
-        let database = builder()
-            .create_with_backend(memory.clone())
-            .map_err(|error| OpenError::storage(path, error.into()))?;
-        Self::start(database, path, Size::Memory(memory))
+        Self::builder().memory()
+    }
+
+    /// Settings to open a store with.
+    pub fn builder() -> Builder {
+        Builder::new()
     }
 
     /// The store as etcd's KV, Watch, Lease, Maintenance and Cluster services, for a
@@ -80,7 +71,30 @@ impl Store {
         service::routes(&self.engine)
     }
 
-    fn start(database: Database, path: &Path, size: Size) -> Result<Self, OpenError> {
+    pub(crate) fn open_file(directory: &Path, settings: &Builder) -> Result<Self, OpenError> {
+        let path = directory.join(FILE);
+        std::fs::create_dir_all(directory).map_err(|error| OpenError::directory(directory, error))?;
+        let exists = path.exists();
+        let database = database()
+            .set_check_integrity_on_open(true)
+            .create(&path)
+            .map_err(|error| OpenError::storage(&path, error.into()))?;
+        if !exists {
+            sync_directory(directory).map_err(|error| OpenError::directory(directory, error))?;
+        }
+        Self::start(database, &path, Size::file(&path), settings)
+    }
+
+    pub(crate) fn open_memory(settings: &Builder) -> Result<Self, OpenError> {
+        let path = Path::new("memory");
+        let memory = Memory::default();
+        let database = database()
+            .create_with_backend(memory.clone())
+            .map_err(|error| OpenError::storage(path, error.into()))?;
+        Self::start(database, path, Size::Memory(memory), settings)
+    }
+
+    fn start(database: Database, path: &Path, size: Size, settings: &Builder) -> Result<Self, OpenError> {
         let meta = match describe(&database).map_err(|error| OpenError::storage(path, error))? {
             Stored::Known(meta) => meta,
             Stored::OtherFormat(format) => return Err(OpenError::format(path, format)),
@@ -92,7 +106,8 @@ impl Store {
             .map_err(|error| OpenError::storage(path, error))?;
         let newest = watch::Sender::new(Arc::new(snapshot));
         let shared = Shared { cluster_id, member_id, newest, clock, size, broken: OnceLock::new() };
-        let writer = |shared| Writer { database, shared, revision, compacted, sweeping: true };
+        let retention = Retention::new(settings.kept_revisions);
+        let writer = |shared| Writer { database, shared, revision, compacted, retention, sweeping: true };
         let engine = Engine::start(shared, writer).map_err(|error| OpenError::thread(path, error))?;
         Ok(Self { engine: Arc::new(engine) })
     }
@@ -104,10 +119,10 @@ impl std::fmt::Debug for Store {
     }
 }
 
-fn builder() -> Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE);
-    builder
+fn database() -> redb::Builder {
+    let mut database = Database::builder();
+    database.set_cache_size(CACHE);
+    database
 }
 
 /// Reads what the store says of itself; in a new one writes it, along with every table.

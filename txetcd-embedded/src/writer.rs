@@ -15,14 +15,16 @@ use crate::engine::Shared;
 use crate::failure::Failure;
 use crate::lease::apply;
 use crate::proto::LeaseRevokeRequest;
+use crate::retention::Retention;
 use crate::storage::batch::{Batch, Finished};
 use crate::storage::error::StorageError;
 use crate::storage::snapshot::Snapshot;
+use crate::storage::tables::Tables;
 
 /// Requests that share one storage transaction at most.
 const LARGEST_ROUND: usize = 1024;
-/// Log entries that a compaction clears away between two rounds.
-const SWEEP: usize = 2048;
+/// Log entries that a compaction clears away in one round at least.
+const SWEEP: usize = 512;
 
 /// One request to the writer.
 pub(crate) trait Job: Send {
@@ -43,6 +45,7 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) revision: i64,
     pub(crate) compacted: i64,
+    pub(crate) retention: Retention,
     /// Whether a compaction may have left something to clear away.
     pub(crate) sweeping: bool,
 }
@@ -127,8 +130,12 @@ impl Writer {
             job.apply(&mut batch)?;
             batch.seal();
         }
+        if let Some(revision) = self.retention.due(batch.revision(), batch.compacted(), Instant::now()) {
+            batch.compact(revision);
+        }
         if self.sweeping {
-            self.sweeping = !batch.sweep(SWEEP)?;
+            // Twice what is written, so that clearing away gains on the writers.
+            self.sweeping = !batch.sweep(SWEEP.max(batch.written() * 2))?;
         }
         let finished = batch.finish()?;
         if finished.dirty {

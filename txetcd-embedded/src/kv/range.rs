@@ -45,14 +45,17 @@ fn select(
     let keys = KeyRange::new(&request.key, &request.range_end);
     // The newest state can be read from its last key on; the past only from its first.
     let reversed = request.sort_target == KEY && request.sort_order == DESCEND && revision == newest;
-    let in_order = reversed || is_default_order(request);
-    let mut selection = Selection::new(request, in_order, stop_when_full);
+    let by_key = request.sort_target == KEY && request.sort_order != DESCEND;
+    let sorted = reversed || by_key;
+    // With a target but no order, etcd applies the limit first and sorts what is left.
+    let limit_first = sorted || (request.sort_order == NONE && !has_filters(request));
+    let mut selection = Selection::new(request, limit_first, stop_when_full);
     if reversed {
         read::scan_newest_reversed(tables, keys, |key, record| selection.add(key, record))?;
     } else {
         read::scan(tables, keys, revision, |key, record| selection.add(key, record))?;
     }
-    if !in_order {
+    if !sorted {
         selection.sort();
     }
     let more = selection.truncate();
@@ -62,7 +65,7 @@ fn select(
 /// What a range request chooses from the versions that it is shown.
 struct Selection<'r> {
     request: &'r RangeRequest,
-    /// How many to keep while the versions come in the order of the answer.
+    /// How many to choose at most before sorting.
     keep: usize,
     stop_when_full: bool,
     keys_only: bool,
@@ -71,16 +74,16 @@ struct Selection<'r> {
 }
 
 impl<'r> Selection<'r> {
-    /// `in_order` says that the versions come in the order of the answer, so that the limit can be applied
-    /// as they come.
-    fn new(request: &'r RangeRequest, in_order: bool, stop_when_full: bool) -> Self {
+    /// `limit_first` applies the limit to the versions as they come, not to the sorted ones.
+    fn new(request: &'r RangeRequest, limit_first: bool, stop_when_full: bool) -> Self {
         // One more than the limit, to know whether there is more.
         let keep = match usize::try_from(request.limit) {
             _ if request.count_only => 0,
-            Ok(limit) if limit > 0 && in_order => limit.saturating_add(1),
+            Ok(limit) if limit > 0 && limit_first => limit.saturating_add(1),
             _ => usize::MAX,
         };
         let keys_only = request.keys_only && request.sort_target != VALUE;
+        let stop_when_full = stop_when_full && !request.count_only;
         Self { request, keep, stop_when_full, keys_only, chosen: Vec::new(), total: 0 }
     }
 
@@ -132,8 +135,18 @@ impl<'r> Selection<'r> {
     }
 }
 
-/// Whether the order of a scan is the order asked for. A target other than the key sorts even where no
-/// order is named.
+/// Whether etcd answers without putting keys into another order first.
 pub(crate) fn is_default_order(request: &RangeRequest) -> bool {
-    request.sort_target == KEY && (request.sort_order == NONE || request.sort_order == ASCEND)
+    request.sort_order == NONE || (request.sort_target == KEY && request.sort_order == ASCEND)
+}
+
+/// Whether revisions restrict what is chosen.
+pub(crate) fn has_filters(request: &RangeRequest) -> bool {
+    let filters = [
+        request.min_mod_revision,
+        request.max_mod_revision,
+        request.min_create_revision,
+        request.max_create_revision,
+    ];
+    filters.iter().any(|&revision| revision != 0)
 }

@@ -1,4 +1,4 @@
-//! RangeStream (etcd 3.7): one range, answered in pieces of bounded size from one state.
+//! RangeStream (etcd 3.7): one range at one revision, answered in pieces of bounded size.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use tonic::Status;
 use super::range;
 use crate::engine::Engine;
 use crate::proto::{RangeRequest, RangeResponse, RangeStreamResponse};
-use crate::storage::snapshot::Snapshot;
 use crate::storage::tables::Tables;
 
 /// Keys of the first piece. Later ones grow or shrink towards [`TARGET_BYTES`].
@@ -20,13 +19,7 @@ pub(crate) fn check(request: &RangeRequest) -> Result<(), Status> {
     if !range::is_default_order(request) {
         return Err(Status::unimplemented("RangeStream does not support custom sort orders"));
     }
-    let filters = [
-        request.min_mod_revision,
-        request.max_mod_revision,
-        request.min_create_revision,
-        request.max_create_revision,
-    ];
-    if filters.iter().any(|&revision| revision != 0) {
+    if range::has_filters(request) {
         return Err(Status::unimplemented("RangeStream does not support revision filters"));
     }
     Ok(())
@@ -37,9 +30,12 @@ pub(crate) fn stream(
     engine: Arc<Engine>,
     request: RangeRequest,
 ) -> BoxStream<'static, Result<RangeStreamResponse, Status>> {
-    let snapshot = engine.snapshot();
+    let newest = engine.snapshot().revision();
     let left = if request.limit > 0 { request.limit } else { i64::MAX };
-    let pieces = Pieces { engine, snapshot, request, left, piece: FIRST_PIECE, sent: 0 };
+    let revision = if request.revision > 0 { request.revision } else { newest };
+    // A target without an order means nothing here.
+    let request = RangeRequest { revision, sort_target: 0, ..request };
+    let pieces = Pieces { engine, newest, request, left, piece: FIRST_PIECE, sent: 0 };
     stream::unfold(Some(pieces), |pieces| async move {
         let mut pieces = pieces?;
         match pieces.next() {
@@ -53,9 +49,10 @@ pub(crate) fn stream(
 
 struct Pieces {
     engine: Arc<Engine>,
-    /// Pinned, so that writes and compactions in between do not show.
-    snapshot: Arc<Snapshot>,
-    /// Advanced from piece to piece.
+    /// The newest revision when the stream began.
+    newest: i64,
+    /// Its key advances from piece to piece; its revision is fixed. Each piece is read from the newest
+    /// state, so that a slow reader keeps no old one from being cleared away.
     request: RangeRequest,
     left: i64,
     piece: i64,
@@ -66,7 +63,7 @@ impl Pieces {
     /// The next piece, and whether it is the last.
     fn next(&mut self) -> Result<(RangeStreamResponse, bool), Status> {
         self.request.limit = self.piece.min(self.left);
-        let RangeResponse { kvs, more, count, .. } = range::piece(&*self.snapshot, &self.request)?;
+        let RangeResponse { kvs, more, count, .. } = range::piece(&*self.engine.snapshot(), &self.request)?;
         let size: usize = kvs.iter().map(|key_value| key_value.key.len() + key_value.value.len()).sum();
         if size < TARGET_BYTES / 2 {
             self.piece = self.piece.saturating_mul(2);
@@ -78,7 +75,7 @@ impl Pieces {
         let last = !more || self.left == 0;
         let mut response = RangeResponse::default();
         if last {
-            response.header = Some(self.engine.header(self.snapshot.revision()));
+            response.header = Some(self.engine.header(self.newest));
             response.more = more;
             // A piece that was cut short by the request's own limit did not look at the rest.
             response.count = self.sent + if more { self.count_rest()? } else { count };
@@ -94,6 +91,6 @@ impl Pieces {
     /// How many keys there are from the current piece on.
     fn count_rest(&self) -> Result<i64, Status> {
         let rest = RangeRequest { count_only: true, ..self.request.clone() };
-        Ok(range::range(&*self.snapshot, &rest)?.count)
+        Ok(range::range(&*self.engine.snapshot(), &rest)?.count)
     }
 }

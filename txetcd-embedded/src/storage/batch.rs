@@ -21,6 +21,8 @@ pub(crate) struct Batch<'txn> {
     base: i64,
     /// Changes that this request has made so far, each with its own sub-revision.
     changes: u32,
+    /// Changes of all requests so far.
+    written: usize,
     compacted: i64,
     dirty: bool,
     effects: Vec<Effect>,
@@ -57,6 +59,7 @@ impl<'txn> Batch<'txn> {
             meta: transaction.open_table(META)?,
             base: revision,
             changes: 0,
+            written: 0,
             compacted,
             dirty: false,
             effects: Vec::new(),
@@ -165,6 +168,11 @@ impl<'txn> Batch<'txn> {
         Ok(all)
     }
 
+    /// How many changes were made so far.
+    pub(crate) fn written(&self) -> usize {
+        self.written
+    }
+
     /// Ends one request: the next one gets the next revision if this one changed anything.
     pub(crate) fn seal(&mut self) {
         self.base = self.revision();
@@ -188,6 +196,7 @@ impl<'txn> Batch<'txn> {
     fn log_change(&mut self, revision: i64, change: Change<'_>) -> Result<(), StorageError> {
         self.log.insert((revision, self.changes), change.encode().as_slice())?;
         self.changes += 1;
+        self.written += 1;
         self.dirty = true;
         Ok(())
     }

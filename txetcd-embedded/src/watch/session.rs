@@ -41,13 +41,12 @@ pub(crate) struct Session {
     outbox: VecDeque<WatchResponse>,
     /// Whether the client asked for progress and was not answered yet.
     progress_wanted: bool,
-    ticks: Interval,
+    /// Present once a watcher asked to be told of progress.
+    ticks: Option<Interval>,
 }
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, requests: Streaming<WatchRequest>) -> Self {
-        let mut ticks = interval_at(Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             newer: engine.subscribe(),
             engine,
@@ -57,7 +56,7 @@ impl Session {
             next_id: 0,
             outbox: VecDeque::new(),
             progress_wanted: false,
-            ticks,
+            ticks: None,
         }
     }
 
@@ -89,7 +88,7 @@ impl Session {
                     // The engine owns the sender, and this session owns the engine.
                     changed.map_err(|_| Status::unavailable("txetcd-embedded: the store is closed"))?;
                 }
-                _ = self.ticks.tick() => self.notify_idle(),
+                () = tick(&mut self.ticks) => self.notify_idle(),
             }
         }
     }
@@ -147,6 +146,13 @@ impl Session {
         }
         if watcher.next == 0 {
             watcher.next = header.revision + 1;
+        }
+        if watcher.progress_notify {
+            self.ticks.get_or_insert_with(|| {
+                let mut ticks = interval_at(Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                ticks
+            });
         }
         response.watch_id = watcher.id;
         self.outbox.push_back(response);
@@ -283,6 +289,16 @@ impl Session {
 
     fn progress(&self, watch_id: i64, revision: i64) -> WatchResponse {
         WatchResponse { header: Some(self.engine.header(revision)), watch_id, ..Default::default() }
+    }
+}
+
+/// Waits for the next tick, or for ever where there are none.
+async fn tick(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => {
+            ticks.tick().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

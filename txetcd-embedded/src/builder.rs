@@ -1,0 +1,60 @@
+//! [`Builder`]: opening a store with settings of its own.
+
+use std::path::Path;
+
+use crate::open_error::OpenError;
+use crate::store::Store;
+
+/// What is kept of the past unless the builder says otherwise.
+const KEPT_REVISIONS: u64 = 10_000;
+
+/// Settings of a store, from [`Store::builder`].
+///
+/// ```
+/// use txetcd_embedded::Store;
+///
+/// let store = Store::builder().keep_revisions(100_000).memory()?;
+/// # drop(store);
+/// # Ok::<(), txetcd_embedded::OpenError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    pub(crate) kept_revisions: Option<u64>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self { kept_revisions: Some(KEPT_REVISIONS) }
+    }
+
+    /// Keeps at least this many of the newest revisions readable; 10,000 if nothing is said. Older ones
+    /// are compacted on the way, except those of the last ten seconds.
+    #[must_use]
+    pub fn keep_revisions(mut self, revisions: u64) -> Self {
+        self.kept_revisions = Some(revisions);
+        self
+    }
+
+    /// Keeps every revision until a client compacts. The store grows with every write.
+    #[must_use]
+    pub fn keep_all_revisions(mut self) -> Self {
+        self.kept_revisions = None;
+        self
+    }
+
+    /// Opens the store in `directory`, as [`Store::open`] does.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open(&self, directory: impl AsRef<Path>) -> Result<Store, OpenError> {
+        Store::open_file(directory.as_ref(), self)
+    }
+
+    /// Opens an empty store in memory, as [`Store::memory`] does.
+    ///
+    /// # Errors
+    /// As [`Store::memory`].
+    pub fn memory(&self) -> Result<Store, OpenError> {
+        Store::open_memory(self)
+    }
+}
