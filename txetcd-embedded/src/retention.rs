@@ -14,35 +14,39 @@ const PACE: Duration = Duration::from_secs(1);
 pub(crate) struct Retention {
     /// Revisions to keep; all of them if it is not said.
     keep: Option<u64>,
-    /// Which revision was the newest at some moments of the recent past, in order.
-    newest_at: VecDeque<(Instant, i64)>,
+    /// When it was asked last, and the newest revision then.
+    last: Option<(Instant, i64)>,
+    /// The same for some earlier moments, in order, of which none is long past.
+    earlier: VecDeque<(Instant, i64)>,
 }
 
 impl Retention {
     pub(crate) fn new(keep: Option<u64>) -> Self {
-        Self { keep, newest_at: VecDeque::new() }
+        Self { keep, last: None, earlier: VecDeque::new() }
     }
 
     /// The revision to compact at now, if it is time. It is not every time one more is beyond the limit,
     /// but a tenth of those to keep at once.
     pub(crate) fn due(&mut self, newest: i64, compacted: i64, now: Instant) -> Option<i64> {
         let keep = i64::try_from(self.keep?).unwrap_or(i64::MAX);
-        if self.newest_at.back().is_none_or(|&(at, _)| now.duration_since(at) >= PACE) {
-            self.newest_at.push_back((now, newest));
-        }
-        let beyond = newest.saturating_sub(keep);
-        if beyond <= compacted.saturating_add(keep / 10) {
-            return None;
-        }
-        let mut old = None;
-        while let Some(&(at, revision)) = self.newest_at.front() {
-            if now.duration_since(at) < GRACE {
-                break;
+        if let Some(last) = self.last.replace((now, newest)) {
+            let passed = |&(at, _): &(Instant, i64)| last.0.duration_since(at) >= PACE;
+            // Nothing older can matter once this one is old.
+            if now.duration_since(last.0) >= GRACE {
+                self.earlier.clear();
+                self.earlier.push_back(last);
+            } else if self.earlier.back().is_none_or(passed) {
+                self.earlier.push_back(last);
             }
-            old = Some(revision);
-            self.newest_at.pop_front();
         }
-        old.map(|old| old.min(beyond)).filter(|&revision| revision > compacted)
+        let is_old = |&&(at, _): &&(Instant, i64)| now.duration_since(at) >= GRACE;
+        let old = self.earlier.iter().take_while(is_old).count().checked_sub(1)?;
+        // The last one that is old stays, for the next time.
+        self.earlier.drain(..old);
+        let &(_, old) = self.earlier.front()?;
+        let beyond = newest.saturating_sub(keep);
+        let worthwhile = compacted.saturating_add(keep / 10);
+        (beyond > worthwhile && old > compacted).then_some(beyond.min(old))
     }
 }
 
@@ -59,7 +63,19 @@ mod tests {
         assert_eq!(retention.due(900, -1, after(5)), None);
         assert_eq!(retention.due(1000, -1, after(11)), Some(500));
         assert_eq!(retention.due(1001, 500, after(12)), None);
-        assert_eq!(retention.due(1002, 500, after(40)), Some(902));
+        assert_eq!(retention.due(1002, 500, after(16)), Some(900));
+        assert_eq!(retention.due(1003, 900, after(40)), None);
+        assert_eq!(retention.due(1500, 900, after(80)), Some(1003));
+    }
+
+    #[test]
+    fn a_burst_is_old_when_its_end_is() {
+        let start = Instant::now();
+        let mut retention = Retention::new(Some(10));
+        for revision in 2..400 {
+            assert_eq!(retention.due(revision, -1, start + Duration::from_millis(1)), None);
+        }
+        assert_eq!(retention.due(400, -1, start + GRACE * 2), Some(390));
     }
 
     #[test]

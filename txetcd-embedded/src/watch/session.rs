@@ -83,6 +83,10 @@ impl Session {
                 },
                 () = std::future::ready(()), if behind => {
                     self.catch_up().map_err(|error| unreadable(&error))?;
+                    if self.outbox.is_empty() {
+                        // There may be much more in which nobody here is interested.
+                        tokio::task::yield_now().await;
+                    }
                 }
                 changed = self.newer.changed() => {
                     // The engine owns the sender, and this session owns the engine.
