@@ -29,6 +29,13 @@ impl Txn {
         Self { compares: compares.into_iter().collect(), ..Self::default() }
     }
 
+    /// More conditions.
+    #[must_use]
+    pub fn and_when(mut self, compares: impl IntoIterator<Item = Compare>) -> Self {
+        self.compares.extend(compares);
+        self
+    }
+
     /// What to do if the conditions hold.
     #[must_use]
     pub fn then(mut self, ops: impl IntoIterator<Item = Op>) -> Self {

@@ -20,6 +20,11 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::view::{Known, View};
 
 /// What can be read through: a [`ReadTxn`] or a [`WriteTxn`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transaction",
+    label = "not a transaction",
+    note = "read inside `db.read(async |txn| ...)` or `db.write(async |txn| ...)`, or with `db.begin()`"
+)]
 pub trait Read: sealed::Sealed + Send + Sync {}
 
 pub(crate) mod sealed {

@@ -91,8 +91,7 @@ impl Engine {
 
     async fn commit_on(self: Arc<Self>, mut turn: Turn, plan: Plan, deadline: Instant) -> Result<Outcome> {
         loop {
-            let request = self.request(&turn.lane, &plan)?;
-            match self.send(&mut turn.lane, request, deadline).await {
+            match self.send(&mut turn.lane, &plan, deadline).await {
                 Sent::Answered(response) if response.succeeded() => {
                     let next = turn.lane.next();
                     turn.lane.advance(next);
@@ -105,9 +104,9 @@ impl Engine {
                 }
                 Sent::Answered(response) => {
                     let revision = response.revision();
-                    let mut answers = response.into_responses().into_iter().map(rows);
-                    let lane_kv = answers.next().and_then(|rows| rows.into_iter().next());
-                    if turn.lane.is_unchanged(lane_kv.as_ref()) {
+                    let mut answers: Vec<_> = response.into_responses().into_iter().map(rows).collect();
+                    let lane = answers.pop().unwrap_or_default();
+                    if turn.lane.is_unchanged(lane.first()) {
                         turn.done();
                         return Ok(Outcome::Conflict(conflict(&plan, revision, answers)));
                     }
@@ -118,9 +117,16 @@ impl Engine {
                 Sent::NotApplied(error) if error.is_not_found() => {
                     // A lease is gone. If it is the session's, the commit goes on with another one; if it is
                     // a row's, the row is gone, too.
-                    if turn.lane.session().lease().remaining().await?.is_some() {
-                        turn.done();
-                        return Ok(Outcome::Conflict(Conflict::to_be_read_anew(&plan)));
+                    match turn.lane.session().lease().remaining().await {
+                        Ok(None) => {}
+                        Ok(Some(_)) => {
+                            turn.done();
+                            return Ok(Outcome::Conflict(Conflict::to_be_read_anew(&plan)));
+                        }
+                        Err(error) => {
+                            turn.done();
+                            return Err(error);
+                        }
                     }
                     turn.abandon(true).await;
                     turn = self.sequencer.turn().await?;
@@ -144,26 +150,10 @@ impl Engine {
         }
     }
 
-    fn request(&self, lane: &Lane, plan: &Plan) -> Result<Txn> {
-        let request = Txn::when([lane.unchanged()].into_iter().chain(plan.guards.iter().cloned()))
-            .then([lane.write(lane.next())].into_iter().chain(plan.ops.iter().cloned()))
-            .or_else([lane.read()].into_iter().chain(plan.prefetch.iter().map(|read| read.request().into())));
-        let size = request.request_size();
-        if size > self.limits.bytes {
-            return Err(Error::new(
-                Kind::TooLarge,
-                format!(
-                    "the transaction has {size} bytes, but the server takes {} in one request: write less at once, \
-                     compress the table's values, or raise the server's --max-request-bytes and tell \
-                     `builder().max_request_bytes(...)`",
-                    self.limits.bytes
-                ),
-            ));
-        }
-        Ok(request)
-    }
-
-    async fn send(&self, lane: &mut Lane, request: Txn, deadline: Instant) -> Sent {
+    async fn send(&self, lane: &mut Lane, plan: &Plan, deadline: Instant) -> Sent {
+        let request = plan.request.clone();
+        let request =
+            request.and_when([lane.unchanged()]).then([lane.write(lane.next())]).or_else([lane.read()]);
         let timeout = deadline.duration_since(Instant::now()).max(Duration::from_millis(100));
         match self.client.txn_within(request, timeout).await {
             Ok(response) => Sent::Answered(response),
@@ -251,7 +241,7 @@ fn rows(response: OpResponse) -> Vec<KeyValue> {
 }
 
 /// Turns what the else branch read into what the next attempt starts with.
-fn conflict(plan: &Plan, revision: i64, answers: impl Iterator<Item = Vec<KeyValue>>) -> Conflict {
+fn conflict(plan: &Plan, revision: i64, answers: Vec<Vec<KeyValue>>) -> Conflict {
     let attempt = &plan.attempt;
     let mut known = Known::default();
     let mut changed = Vec::new();

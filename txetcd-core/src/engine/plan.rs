@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use txetcd_client::{Compare, Error, GetRequest, Op, PutRequest, Result, error::Kind};
+use txetcd_client::{Compare, Error, GetRequest, Op, PutRequest, Result, Txn, error::Kind};
 
 use super::Limits;
 use super::bookkeeping::{generation_key, slot_of};
@@ -23,12 +23,16 @@ const PREFETCH_BYTES: usize = 512 * 1024;
 /// A range with more rows than this is not fetched for the next attempt.
 const PREFETCH_ROWS: usize = 64;
 
+/// One compare, one put and one get are left for the lane; about how many bytes they have.
+const LANE_OPS: usize = 1;
+const LANE_BYTES: usize = 256;
+
 /// One etcd transaction, but for the lane's part.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) guards: Vec<Compare>,
-    pub(crate) ops: Vec<Op>,
-    /// What is read if a guard does not hold.
+    /// The guards, what is written, and, if a guard does not hold, what is read for the next attempt.
+    pub(crate) request: Txn,
+    /// The reads of the else branch, in its order.
     pub(crate) prefetch: Vec<Prefetch>,
     /// What was read and written, for messages and for telling what changed.
     pub(crate) attempt: Attempt,
@@ -42,7 +46,7 @@ pub(crate) enum Prefetch {
 }
 
 impl Prefetch {
-    pub(crate) fn request(&self) -> GetRequest {
+    fn request(&self) -> GetRequest {
         match self {
             Self::Key(key) => GetRequest::new(key.clone()),
             Self::Range(bounds, limit) => GetRequest::new(bounds.key_set()).limit(*limit),
@@ -51,9 +55,9 @@ impl Prefetch {
 }
 
 impl Plan {
-    /// Plans the commit of an attempt. One compare and one operation are left for the lane.
+    /// Plans the commit of an attempt. What etcd would refuse is refused here, before anything is sent.
     pub(crate) fn of(attempt: Attempt, limits: Limits) -> Result<Self> {
-        let budget = limits.ops.saturating_sub(1);
+        let budget = limits.ops.saturating_sub(LANE_OPS);
         let guards = guards(&attempt, budget)?;
         let ops = ops(&attempt);
         if ops.len() > budget {
@@ -61,16 +65,29 @@ impl Plan {
                 Kind::TooLarge,
                 format!(
                     "the transaction writes {} rows and ranges, but the server takes {} operations in one \
-                     transaction, of which txetcd needs {}: split it, or raise the server's --max-txn-ops and tell \
-                     `builder().max_txn_ops(...)`",
+                     transaction, of which txetcd needs {LANE_OPS}: split it, or raise the server's --max-txn-ops and \
+                     tell `builder().max_txn_ops(...)`",
                     ops.len(),
                     limits.ops,
-                    limits.ops - budget,
                 ),
             ));
         }
         let prefetch = prefetch(&attempt, budget);
-        Ok(Self { guards, ops, prefetch, attempt })
+        let reads = prefetch.iter().map(|read| read.request().into());
+        let request = Txn::when(guards).then(ops).or_else(reads);
+        let size = request.request_size() + LANE_BYTES;
+        if size > limits.bytes {
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!(
+                    "the transaction has {size} bytes, but the server takes {} in one request: write less at once, \
+                     compress the table's values, or raise the server's --max-request-bytes and tell \
+                     `builder().max_request_bytes(...)`",
+                    limits.bytes
+                ),
+            ));
+        }
+        Ok(Self { request, prefetch, attempt })
     }
 }
 
@@ -236,6 +253,7 @@ mod tests {
     use crate::engine::write_set::WriteSet;
 
     const LIMITS: Limits = Limits { ops: 128, bytes: 1 << 20 };
+    const BUDGET: usize = 127;
 
     fn key(slot: u16, n: u32) -> Vec<u8> {
         [slot.to_be_bytes().as_slice(), &n.to_be_bytes()].concat()
@@ -258,22 +276,22 @@ mod tests {
 
     #[test]
     fn a_small_scan_is_guarded_row_by_row() {
-        let plan = Plan::of(attempt(scan(1, 100, 0), WriteSet::default()), LIMITS).unwrap();
-        assert_eq!(plan.guards.len(), 101);
+        let guards = guards(&attempt(scan(1, 100, 0), WriteSet::default()), BUDGET).unwrap();
+        assert_eq!(guards.len(), 101);
     }
 
     #[test]
     fn a_large_scan_is_guarded_by_its_range_and_the_generation() {
-        let plan = Plan::of(attempt(scan(1, 1000, 0), WriteSet::default()), LIMITS).unwrap();
-        assert_eq!(plan.guards.len(), 2);
-        assert!(format!("{:?}", plan.guards).contains(&format!("{:?}", generation_key(1))));
+        let guards = guards(&attempt(scan(1, 1000, 0), WriteSet::default()), BUDGET).unwrap();
+        assert_eq!(guards.len(), 2);
+        assert!(format!("{guards:?}").contains(&format!("{:?}", generation_key(1))));
     }
 
     #[test]
     fn leased_rows_keep_their_own_guards() {
         let mut reads = scan(1, 1000, 0);
         reads.ranges[0].rows.values_mut().take(20).for_each(|mark| mark.lease = 9);
-        assert_eq!(Plan::of(attempt(reads, WriteSet::default()), LIMITS).unwrap().guards.len(), 22);
+        assert_eq!(guards(&attempt(reads, WriteSet::default()), BUDGET).unwrap().len(), 22);
         let error = Plan::of(attempt(scan(1, 1000, 9), WriteSet::default()), LIMITS).unwrap_err();
         assert!(error.is_too_large(), "{error}");
     }
@@ -286,16 +304,16 @@ mod tests {
         let mut writes = WriteSet::default();
         writes.insert(key(3, 15), vec![]).unwrap(); // Covered by the span.
         writes.insert(key(4, 15), vec![]).unwrap();
-        let plan = Plan::of(attempt(reads, writes), LIMITS).unwrap();
-        assert_eq!(plan.guards.len(), 3);
-        assert_eq!(plan.ops.len(), 2);
+        let attempt = attempt(reads, writes);
+        assert_eq!(guards(&attempt, BUDGET).unwrap().len(), 3);
+        assert_eq!(ops(&attempt).len(), 2);
     }
 
     #[test]
     fn too_many_writes_are_refused_with_the_numbers() {
         let mut writes = WriteSet::default();
         (0..127).for_each(|n| writes.put(key(1, n), vec![]));
-        assert_eq!(Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap().ops.len(), 127);
+        assert_eq!(Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap().request.op_count(), 127);
         let mut writes = WriteSet::default();
         (0..200).for_each(|n| writes.put(key(1, n), vec![]));
         let error = Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap_err();
@@ -312,8 +330,7 @@ mod tests {
         writes.delete(key(1, 2));
         writes.clear(Bounds::new(key(2, 0), key(3, 0)));
         writes.put(key(3, 1), vec![]);
-        let plan = Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap();
-        assert_eq!(plan.ops.len(), 2 + 1 + 1 + 2);
+        assert_eq!(ops(&attempt(ReadSet::default(), writes)).len(), 2 + 1 + 1 + 2);
     }
 
     #[test]
@@ -321,6 +338,6 @@ mod tests {
         let mut reads = scan(1, 10, 0);
         reads.add_range(Bounds::new(key(1, 3), key(1, 6)), (3..6).map(|n| (key(1, n), mark(7))).collect());
         reads.add_key(&key(1, 4), mark(7));
-        assert_eq!(Plan::of(attempt(reads, WriteSet::default()), LIMITS).unwrap().guards.len(), 11);
+        assert_eq!(guards(&attempt(reads, WriteSet::default()), BUDGET).unwrap().len(), 11);
     }
 }

@@ -4,6 +4,7 @@
 use super::text::encode_escaped;
 use super::{Key, KeyError, KeyLike};
 
+#[diagnostic::do_not_recommend]
 impl<K: Key> KeyLike<K> for &K {
     fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
         (*self).encode(out)
@@ -16,6 +17,7 @@ impl<K: Key> KeyLike<K> for &K {
 
 macro_rules! bytes_like {
     ($($key:ty: $({$($generic:tt)*})? $borrowed:ty, $as_bytes:ident;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl $(<$($generic)*>)? KeyLike<$key> for $borrowed {
             fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
                 out.extend_from_slice(self.$as_bytes());
@@ -41,6 +43,7 @@ bytes_like! {
 
 macro_rules! ends_with_str {
     ($($init:ident $index:tt),+; $last:tt) => {
+        #[diagnostic::do_not_recommend]
         impl<$($init: Key),+> KeyLike<($($init,)+ String)> for ($($init,)+ &str) {
             fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
                 $(self.$index.encode_part(out)?;)+
