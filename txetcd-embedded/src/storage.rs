@@ -8,6 +8,7 @@
 //! live        key                -> create, modified, version, lease, value     the newest version of a key that exists
 //! history     key, modified      -> ended, then as in live                      versions that were replaced or deleted
 //! log         revision, sub      -> kind, ended version, key                    one entry for each change
+//! counts      key                -> number                                      live keys from here up to the next entry
 //! leases      id                 -> seconds granted, milliseconds left
 //! lease_keys  id, key            -> ()
 //! meta        name               -> number                                      format, ids, revision, compacted
@@ -18,6 +19,7 @@
 //! finds every version that ended by walking `log`, which names it.
 
 pub(crate) mod batch;
+pub(crate) mod count;
 pub(crate) mod error;
 pub(crate) mod log;
 pub(crate) mod meta;

@@ -159,6 +159,9 @@ async fn check_states(client: &mut Client, model: &Model) {
             })
             .collect();
         assert_eq!(&state, model.at(revision), "at revision {revision}");
+        let page = GetOptions::new().with_range("z").with_revision(revision).with_limit(1);
+        let page = client.get("a", Some(page)).await.unwrap();
+        assert_eq!(page.count(), got.count(), "counted at revision {revision}");
         for key in b'a'..b'g' {
             let options = GetOptions::new().with_revision(revision);
             let one = client.get([key], Some(options)).await.unwrap();
@@ -198,6 +201,49 @@ async fn check_events(client: &mut Client, model: &Model) {
         }
     }
     assert_eq!(&state, model.at(model.revision()));
+}
+
+/// More keys than one bucket of counts holds, coming and going.
+#[tokio::test]
+async fn counts_follow_keys_that_come_and_go() {
+    let store = Store::memory().unwrap();
+    let mut client = client(&store).await;
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut keys = std::collections::BTreeSet::new();
+    let mut past = Vec::new();
+    for round in 0..120_u32 {
+        let mut operations: Vec<u32> = (0..100).map(|_| random.u32(..50_000)).collect();
+        operations.sort_unstable();
+        operations.dedup();
+        let txn: Vec<_> = operations
+            .iter()
+            .map(|&key| {
+                // First they come, then they go.
+                if round < 60 {
+                    keys.insert(key);
+                    TxnOp::put(format!("{key:05}"), "", None)
+                } else {
+                    keys.retain(|&kept| kept < key || kept >= key + 40);
+                    let end = format!("{:05}", key + 40);
+                    TxnOp::delete(format!("{key:05}"), Some(DeleteOptions::new().with_range(end)))
+                }
+            })
+            .collect();
+        let answer = client.txn(Txn::new().and_then(txn)).await.unwrap();
+        let revision = answer.header().unwrap().revision();
+        let (start, end) = (random.u32(..50_000), random.u32(..60_000));
+        let within = keys.iter().filter(|&&key| start <= key && key < end).count();
+        past.push((revision, start, end, i64::try_from(within).unwrap()));
+        let all = GetOptions::new().with_from_key().with_count_only();
+        assert_eq!(client.get([0], Some(all)).await.unwrap().count(), i64::try_from(keys.len()).unwrap());
+        for &(revision, start, end, within) in past.iter().rev().take(12).step_by(4) {
+            let options =
+                GetOptions::new().with_range(format!("{end:05}")).with_limit(3).with_revision(revision);
+            let got = client.get(format!("{start:05}"), Some(options)).await.unwrap();
+            assert_eq!(got.count(), within, "[{start}, {end}) at revision {revision}, in round {round}");
+        }
+    }
+    assert!(keys.len() < 500, "{} are left", keys.len());
 }
 
 #[tokio::test]

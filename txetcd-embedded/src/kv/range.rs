@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use crate::failure::{Failure, Refusal};
 use crate::key_range::KeyRange;
 use crate::proto::{KeyValue, RangeRequest, RangeResponse, header};
+use crate::storage::count;
 use crate::storage::read;
 use crate::storage::record::Record;
 use crate::storage::tables::Tables;
@@ -22,19 +23,15 @@ const VALUE: i32 = 4;
 /// Answers a range on `tables`; the header carries the newest revision, not the one asked for, and the
 /// count ignores the limit.
 pub(crate) fn range(tables: &impl Tables, request: &RangeRequest) -> Result<RangeResponse, Failure> {
-    select(tables, request, false)
+    select(tables, request, true)
 }
 
 /// As [`range`], but counts no further than it has to look, for ranges that are read piece by piece.
 pub(crate) fn piece(tables: &impl Tables, request: &RangeRequest) -> Result<RangeResponse, Failure> {
-    select(tables, request, true)
+    select(tables, request, false)
 }
 
-fn select(
-    tables: &impl Tables,
-    request: &RangeRequest,
-    stop_when_full: bool,
-) -> Result<RangeResponse, Failure> {
+fn select(tables: &impl Tables, request: &RangeRequest, count_all: bool) -> Result<RangeResponse, Failure> {
     let newest = tables.revision();
     let revision = match request.revision {
         revision if revision > newest => return Err(Refusal::FutureRevision.into()),
@@ -49,14 +46,17 @@ fn select(
     let sorted = reversed || by_key;
     // With a target but no order, etcd applies the limit first and sorts what is left.
     let limit_first = sorted || (request.sort_order == NONE && !has_filters(request));
-    let mut selection = Selection::new(request, limit_first, stop_when_full);
-    if reversed {
+    let mut selection = Selection::new(request, limit_first);
+    if reversed && !request.count_only {
         read::scan_newest_reversed(tables, keys, |key, record| selection.add(key, record))?;
-    } else {
+    } else if !request.count_only {
         read::scan(tables, keys, revision, |key, record| selection.add(key, record))?;
     }
     if !sorted {
         selection.sort();
+    }
+    if (count_all || request.count_only) && selection.stopped() {
+        selection.total = count::keys(tables, keys, revision)?;
     }
     let more = selection.truncate();
     Ok(RangeResponse { header: header(newest), kvs: selection.chosen, more, count: selection.total })
@@ -67,15 +67,15 @@ struct Selection<'r> {
     request: &'r RangeRequest,
     /// How many to choose at most before sorting.
     keep: usize,
-    stop_when_full: bool,
     keys_only: bool,
     chosen: Vec<KeyValue>,
+    /// Keys that were looked at.
     total: i64,
 }
 
 impl<'r> Selection<'r> {
     /// `limit_first` applies the limit to the versions as they come, not to the sorted ones.
-    fn new(request: &'r RangeRequest, limit_first: bool, stop_when_full: bool) -> Self {
+    fn new(request: &'r RangeRequest, limit_first: bool) -> Self {
         // One more than the limit, to know whether there is more.
         let keep = match usize::try_from(request.limit) {
             _ if request.count_only => 0,
@@ -83,17 +83,21 @@ impl<'r> Selection<'r> {
             _ => usize::MAX,
         };
         let keys_only = request.keys_only && request.sort_target != VALUE;
-        let stop_when_full = stop_when_full && !request.count_only;
-        Self { request, keep, stop_when_full, keys_only, chosen: Vec::new(), total: 0 }
+        Self { request, keep, keys_only, chosen: Vec::new(), total: 0 }
     }
 
     /// Takes what is wanted of a version, and answers whether to go on.
     fn add(&mut self, key: &[u8], record: Record<'_>) -> bool {
         self.total += 1;
-        if self.chosen.len() < self.keep && self.admits(&record) {
+        if self.admits(&record) {
             self.chosen.push(if self.keys_only { record.key_only(key) } else { record.key_value(key) });
         }
-        !self.stop_when_full || self.chosen.len() < self.keep
+        !self.stopped()
+    }
+
+    /// Whether everything that is wanted was found, and there may be more keys than were looked at.
+    fn stopped(&self) -> bool {
+        self.chosen.len() >= self.keep
     }
 
     fn admits(&self, record: &Record<'_>) -> bool {

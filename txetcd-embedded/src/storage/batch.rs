@@ -3,10 +3,11 @@
 
 use redb::{ReadableTable, Table, WriteTransaction};
 
+use super::count;
 use super::error::{StorageError, damaged};
 use super::meta;
 use super::record::{Change, Kind, Record, encode_ended};
-use super::tables::{HISTORY, LEASE_KEYS, LEASES, LIVE, LOG, META, Tables};
+use super::tables::{COUNTS, HISTORY, LEASE_KEYS, LEASES, LIVE, LOG, META, Tables};
 use crate::lease::apply::Effect;
 
 /// The tables of a storage transaction, open for writing.
@@ -14,6 +15,7 @@ pub(crate) struct Batch<'txn> {
     live: Table<'txn, &'static [u8], &'static [u8]>,
     history: Table<'txn, (&'static [u8], i64), &'static [u8]>,
     log: Table<'txn, (i64, u32), &'static [u8]>,
+    counts: Table<'txn, &'static [u8], u64>,
     leases: Table<'txn, i64, (i64, i64)>,
     lease_keys: Table<'txn, (i64, &'static [u8]), ()>,
     meta: Table<'txn, &'static str, i64>,
@@ -54,6 +56,7 @@ impl<'txn> Batch<'txn> {
             live: transaction.open_table(LIVE)?,
             history: transaction.open_table(HISTORY)?,
             log: transaction.open_table(LOG)?,
+            counts: transaction.open_table(COUNTS)?,
             leases: transaction.open_table(LEASES)?,
             lease_keys: transaction.open_table(LEASE_KEYS)?,
             meta: transaction.open_table(META)?,
@@ -87,8 +90,11 @@ impl<'txn> Batch<'txn> {
             },
         };
         self.live.insert(key, record.encode().as_slice())?;
-        if let (Some(old), Some(bytes)) = (old, &ended) {
-            self.history.insert((key, old.modified), encode_ended(revision, bytes).as_slice())?;
+        match (old, &ended) {
+            (Some(old), Some(bytes)) => {
+                self.history.insert((key, old.modified), encode_ended(revision, bytes).as_slice())?;
+            }
+            _ => count::add(&mut self.counts, &self.live, key)?,
         }
         self.log_change(revision, Change { kind: Kind::Put, ended: old.map(|old| old.modified), key })?;
         let old_lease = old.map_or(0, |old| old.lease);
@@ -107,6 +113,7 @@ impl<'txn> Batch<'txn> {
         let ended = self.live.remove(key)?.map(|version| version.value().to_vec());
         let ended = ended.ok_or_else(|| damaged("a key to delete is not stored"))?;
         let old = Record::decode(&ended)?;
+        count::remove(&mut self.counts, key)?;
         self.history.insert((key, old.modified), encode_ended(revision, &ended).as_slice())?;
         self.log_change(revision, Change { kind: Kind::Delete, ended: Some(old.modified), key })?;
         self.detach(old.lease, key)?;
@@ -216,6 +223,14 @@ impl Tables for Batch<'_> {
 
     fn history(&self) -> &impl ReadableTable<(&'static [u8], i64), &'static [u8]> {
         &self.history
+    }
+
+    fn log(&self) -> &impl ReadableTable<(i64, u32), &'static [u8]> {
+        &self.log
+    }
+
+    fn counts(&self) -> &impl ReadableTable<&'static [u8], u64> {
+        &self.counts
     }
 
     fn leases(&self) -> &impl ReadableTable<i64, (i64, i64)> {

@@ -3,7 +3,7 @@
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 
 use super::error::StorageError;
-use super::tables::{HISTORY, LEASE_KEYS, LEASES, LIVE, LOG, Tables};
+use super::tables::{COUNTS, HISTORY, LEASE_KEYS, LEASES, LIVE, LOG, Tables};
 
 /// One committed state. Opening tables costs more than a point read, so the writer opens them once for
 /// each commit and all readers share them.
@@ -11,6 +11,7 @@ pub(crate) struct Snapshot {
     live: ReadOnlyTable<&'static [u8], &'static [u8]>,
     history: ReadOnlyTable<(&'static [u8], i64), &'static [u8]>,
     log: ReadOnlyTable<(i64, u32), &'static [u8]>,
+    counts: ReadOnlyTable<&'static [u8], u64>,
     leases: ReadOnlyTable<i64, (i64, i64)>,
     lease_keys: ReadOnlyTable<(i64, &'static [u8]), ()>,
     revision: i64,
@@ -25,15 +26,12 @@ impl Snapshot {
             live: transaction.open_table(LIVE)?,
             history: transaction.open_table(HISTORY)?,
             log: transaction.open_table(LOG)?,
+            counts: transaction.open_table(COUNTS)?,
             leases: transaction.open_table(LEASES)?,
             lease_keys: transaction.open_table(LEASE_KEYS)?,
             revision,
             compacted,
         })
-    }
-
-    pub(crate) fn log(&self) -> &impl ReadableTable<(i64, u32), &'static [u8]> {
-        &self.log
     }
 }
 
@@ -44,6 +42,14 @@ impl Tables for Snapshot {
 
     fn history(&self) -> &impl ReadableTable<(&'static [u8], i64), &'static [u8]> {
         &self.history
+    }
+
+    fn log(&self) -> &impl ReadableTable<(i64, u32), &'static [u8]> {
+        &self.log
+    }
+
+    fn counts(&self) -> &impl ReadableTable<&'static [u8], u64> {
+        &self.counts
     }
 
     fn leases(&self) -> &impl ReadableTable<i64, (i64, i64)> {

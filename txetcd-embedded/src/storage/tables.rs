@@ -8,6 +8,8 @@ pub(crate) const LIVE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition:
 pub(crate) const HISTORY: TableDefinition<'static, (&[u8], i64), &[u8]> = TableDefinition::new("history");
 /// Changes in the order they were made: revision, and position within it.
 pub(crate) const LOG: TableDefinition<'static, (i64, u32), &[u8]> = TableDefinition::new("log");
+/// How many keys are live from each key up to the next one here.
+pub(crate) const COUNTS: TableDefinition<'static, &[u8], u64> = TableDefinition::new("counts");
 /// Seconds granted, and milliseconds that were left when this was last written.
 pub(crate) const LEASES: TableDefinition<'static, i64, (i64, i64)> = TableDefinition::new("leases");
 /// The keys attached to each lease.
@@ -19,6 +21,8 @@ pub(crate) const META: TableDefinition<'static, &str, i64> = TableDefinition::ne
 pub(crate) trait Tables {
     fn live(&self) -> &impl ReadableTable<&'static [u8], &'static [u8]>;
     fn history(&self) -> &impl ReadableTable<(&'static [u8], i64), &'static [u8]>;
+    fn log(&self) -> &impl ReadableTable<(i64, u32), &'static [u8]>;
+    fn counts(&self) -> &impl ReadableTable<&'static [u8], u64>;
     fn leases(&self) -> &impl ReadableTable<i64, (i64, i64)>;
     fn lease_keys(&self) -> &impl ReadableTable<(i64, &'static [u8]), ()>;
 
