@@ -196,6 +196,28 @@ stores! {
         assert_eq!(balance(&db, 1).await, 3);
     }
 
+    async fn a_commit_reported_as_unknown_is_settled_when_the_store_is_back(store) {
+        let script = Arc::new(Script::default());
+        let db = store
+            .builder()
+            .faults(Arc::new(Shared(script.clone())))
+            .transaction_timeout(Duration::from_millis(300))
+            .request_timeout(Duration::from_millis(300))
+            .connect()
+            .await
+            .unwrap();
+        add(&db, 1).await.unwrap();
+        // The commit is under way for longer than the store is away.
+        script.push("KV/Txn", Fault::Late(Duration::from_millis(4_500)));
+        (0..2_000).for_each(|_| script.push("KV/Txn", Fault::LoseRequest));
+        assert!(add(&db, 1).await.unwrap_err().is_commit_unknown());
+        script.off.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        assert_eq!(balance(&db, 1).await, 1);
+        tokio::time::sleep(Duration::from_millis(3_000)).await;
+        assert_eq!(balance(&db, 1).await, 1, "it was fenced off");
+    }
+
     async fn a_lost_session_is_replaced(store) {
         let db = store.connect().await;
         add(&db, 1).await.unwrap();

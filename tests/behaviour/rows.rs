@@ -153,4 +153,37 @@ stores! {
         lease.revoke().await.unwrap();
         assert_eq!(db.read(async |txn| users.get(txn, "ann").await).await.unwrap(), None);
     }
+
+    async fn a_row_that_is_deleted_and_put_again_is_another_one(store) {
+        let db = store.connect().await;
+        let users = User::table();
+        let lease = db.client().lease(std::time::Duration::from_secs(60)).await.unwrap();
+        db.write(async |txn| users.put(txn, &user("ann", 1))).await.unwrap();
+        let key = [&1u16.to_be_bytes()[..], b"ann"].concat();
+        let value = db.client().get(key.clone()).await.unwrap().into_kvs().remove(0).into_parts().1;
+        db.client().put(key.clone(), value).lease(&lease).await.unwrap();
+        db.write(async |txn| {
+            users.take(txn, "ann").await?;
+            users.put(txn, &user("ann", 2))?;
+            users.put(txn, &user("ann", 3))
+        })
+        .await
+        .unwrap();
+        assert_eq!(db.client().get(key).await.unwrap().first().unwrap().lease(), 0);
+    }
+
+    async fn an_insert_among_many_rows_that_were_read_is_still_an_insert(store) {
+        let db = store.connect().await;
+        let accounts = crate::store::Account::table();
+        db.write(async |txn| accounts.put(txn, &crate::store::Account { id: 15, balance: 1 })).await.unwrap();
+        let error = db
+            .write(async |txn| {
+                accounts.get_many(txn, &(0..200).map(|n| n * 10).collect::<Vec<u32>>()).await?;
+                accounts.insert(txn, &crate::store::Account { id: 15, balance: 2 })
+            })
+            .await
+            .unwrap_err();
+        assert!(error.is_already_exists(), "{error}");
+        assert_eq!(db.read(async |txn| accounts.get(txn, &15).await).await.unwrap().unwrap().balance, 1);
+    }
 }

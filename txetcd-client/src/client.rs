@@ -137,6 +137,11 @@ impl Client {
         self.0.read_only
     }
 
+    /// The bytes that stand in front of every key.
+    pub fn namespace(&self) -> &[u8] {
+        self.0.namespace.prefix()
+    }
+
     /// The endpoint in use: its URL, or the name of the embedded store.
     pub fn endpoint(&self) -> &str {
         match &self.0.place {

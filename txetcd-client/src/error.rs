@@ -89,7 +89,7 @@ impl Error {
     /// Whether the request that failed may have been applied, or may still be: its outcome is open.
     ///
     /// True only for requests that write and whose answer was lost; such a request must not be sent again as
-    /// it is. The errors of [`Database`](https://docs.rs/txetcd) transactions are settled already and say false, except where
+    /// it is. The errors of a database's transactions are settled already and say false, except where
     /// [`is_commit_unknown`](Self::is_commit_unknown) holds.
     pub fn is_perhaps_applied(&self) -> bool {
         self.0.perhaps_applied || self.0.kind == Kind::CommitUnknown
@@ -201,10 +201,8 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .finish_non_exhaustive()
+        // What `main` prints of an error that it returns.
+        write!(f, "{:?}: {}", self.0.kind, self.0.message)
     }
 }
 

@@ -43,15 +43,6 @@ impl Op {
         Self::Txn(txn)
     }
 
-    pub(crate) fn size(&self) -> usize {
-        match self {
-            Self::Get(request) => request.size(),
-            Self::Put(request) => request.size(),
-            Self::Delete(request) => request.size(),
-            Self::Txn(txn) => txn.request_size(),
-        }
-    }
-
     pub(crate) fn into_wire(self, namespace: &Namespace) -> TxnOp {
         match self {
             Self::Get(request) => {

@@ -59,13 +59,21 @@ impl Txn {
         self.compares.len().max(self.then.len()).max(self.or_else.len()) + nested.max().unwrap_or(0)
     }
 
-    /// About how many bytes the request has, rather too many than too few: what etcd's `--max-request-bytes` limits.
-    pub fn request_size(&self) -> usize {
+    /// About how many bytes the request has, rather too many than too few, if a namespace of so many bytes is
+    /// put in front of its keys: what etcd's `--max-request-bytes` limits.
+    pub fn request_size(&self, namespace: usize) -> usize {
         /// Tags and lengths of the messages around the keys and values of an operation.
         const FRAMING: usize = 24;
-        let compares: usize = self.compares.iter().map(|compare| compare.size() + FRAMING).sum();
-        let ops: usize = self.then.iter().chain(&self.or_else).map(|op| op.size() + FRAMING).sum();
-        compares + ops + FRAMING
+        // An operation has at most two keys.
+        let each = FRAMING + 2 * namespace;
+        let compares: usize = self.compares.iter().map(|compare| compare.size() + each).sum();
+        let ops = self.then.iter().chain(&self.or_else).map(|op| match op {
+            Op::Get(request) => request.size() + each,
+            Op::Put(request) => request.size() + each,
+            Op::Delete(request) => request.size() + each,
+            Op::Txn(txn) => txn.request_size(namespace),
+        });
+        compares + ops.sum::<usize>() + FRAMING
     }
 
     /// Whether this only reads.

@@ -7,6 +7,7 @@ mod status;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use txetcd_client::{Client, Error, Result, error::Kind};
 
 pub use builder::DatabaseBuilder;
@@ -88,6 +89,9 @@ impl Database {
     /// may run several times and should have no effects of its own. What it reads is one snapshot in every run,
     /// never a mixture of two.
     ///
+    /// A closure that uses `?` has to say its error type somewhere, in its last expression for instance:
+    /// `Ok::<_, txetcd::Error>(())`. Any type that is `From<Error>` will do.
+    ///
     /// # Errors
     /// The closure's own, or, as `E::from`, an [`Error`]: [`Error::is_conflict`] when the deadline or attempt
     /// limit was reached, [`Error::is_already_exists`] if a row that was inserted is there already,
@@ -115,6 +119,7 @@ impl Database {
                 continue;
             }
             let value = result?;
+            let began = Instant::now();
             match engine.commit(attempt, attempts.deadline()).await? {
                 Outcome::Committed(_) => {
                     Engine::count(&engine.counters.transactions);
@@ -123,7 +128,7 @@ impl Database {
                 Outcome::Conflict(conflict) => {
                     Engine::count(&engine.counters.conflicts);
                     tracing::debug!(keys = ?conflict.keys, "conflict");
-                    after = attempts.again(conflict).await?;
+                    after = Some(attempts.again(conflict, began.elapsed()).await?);
                     Engine::count(&engine.counters.retries);
                 }
             }

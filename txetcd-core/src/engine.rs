@@ -60,11 +60,13 @@ pub(crate) struct Limits {
     pub(crate) ops: usize,
     /// etcd's `--max-request-bytes`.
     pub(crate) bytes: usize,
+    /// How many bytes the namespace adds to every key.
+    pub(crate) namespace: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { ops: 128, bytes: 1536 * 1024 }
+        Self { ops: 128, bytes: 1536 * 1024, namespace: 0 }
     }
 }
 
@@ -78,6 +80,7 @@ pub(crate) struct Counters {
 
 impl Engine {
     pub(crate) fn new(client: Client, limits: Limits, policy: policy::Policy, session_ttl: Duration) -> Self {
+        let limits = Limits { namespace: client.namespace().len(), ..limits };
         let sequencer = Arc::new(Sequencer::new(client.clone(), session_ttl));
         Self { client, limits, policy, sequencer, counters: Counters::default() }
     }

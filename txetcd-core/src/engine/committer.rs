@@ -23,6 +23,8 @@ use super::view::{Attempt, Known, describe};
 
 /// The time that settling a lost answer has at least, however close the deadline is.
 const RESOLVE_AT_LEAST: Duration = Duration::from_secs(2);
+const LEASE_LOST: &str = "the session's lease expired before the store could be asked";
+const UNANSWERED: &str = "the store could not be asked before the deadline";
 /// How many keys an error names.
 const NAMED_KEYS: usize = 3;
 
@@ -54,8 +56,10 @@ enum Sent {
     Applied(i64),
     /// It was not, and never will be; why it failed.
     NotApplied(Error),
-    /// Nobody can know.
-    Unknown(Error),
+    /// Nobody can know: the lane is gone.
+    LeaseLost(Error),
+    /// The store could not be asked in time.
+    Unanswered(Error),
 }
 
 impl Engine {
@@ -111,7 +115,7 @@ impl Engine {
                         return Ok(Outcome::Conflict(conflict(&plan, revision, answers)));
                     }
                     // The lease has expired, and the lane with it. Nothing was applied.
-                    turn.abandon(true).await;
+                    turn.abandon().await;
                     turn = self.sequencer.turn().await?;
                 }
                 Sent::NotApplied(error) if error.is_not_found() => {
@@ -128,7 +132,7 @@ impl Engine {
                             return Err(error);
                         }
                     }
-                    turn.abandon(true).await;
+                    turn.abandon().await;
                     turn = self.sequencer.turn().await?;
                 }
                 Sent::NotApplied(error) if error.is_unavailable() || error.is_timeout() => {
@@ -142,8 +146,12 @@ impl Engine {
                     turn.done();
                     return Err(error);
                 }
-                Sent::Unknown(error) => {
-                    turn.abandon(false).await;
+                Sent::LeaseLost(error) => {
+                    turn.abandon().await;
+                    return Err(error);
+                }
+                Sent::Unanswered(error) => {
+                    tokio::spawn(self.settle_later(turn));
                     return Err(error);
                 }
             }
@@ -157,7 +165,9 @@ impl Engine {
         let timeout = deadline.duration_since(Instant::now()).max(Duration::from_millis(100));
         match self.client.txn_within(request, timeout).await {
             Ok(response) => Sent::Answered(response),
-            Err(error) if error.is_perhaps_applied() => self.resolve(lane, error, deadline).await,
+            Err(error) if error.is_perhaps_applied() => {
+                self.resolve(lane, error, deadline.max(Instant::now() + RESOLVE_AT_LEAST)).await
+            }
             Err(error) => Sent::NotApplied(error),
         }
     }
@@ -167,7 +177,6 @@ impl Engine {
         let mine = lane.next();
         let fence = mine + 1;
         let question = Txn::when([lane.unchanged()]).then([lane.write(fence)]).or_else([lane.read()]);
-        let deadline = deadline.max(Instant::now() + RESOLVE_AT_LEAST);
         let mut pause = Duration::from_millis(5);
         tracing::debug!(error = %lost, "settling a commit whose answer was lost");
         loop {
@@ -190,26 +199,31 @@ impl Engine {
                             lane.advance(fence);
                             Sent::NotApplied(lost.settled())
                         }
-                        _ => Sent::Unknown(unknown(
-                            &lost,
-                            "the session's lease expired before the store could be asked",
-                        )),
+                        _ => Sent::LeaseLost(unknown(&lost, LEASE_LOST)),
                     };
                 }
                 Err(error) if error.is_not_found() => {
-                    return Sent::Unknown(unknown(
-                        &lost,
-                        "the session's lease expired before the store could be asked",
-                    ));
+                    return Sent::LeaseLost(unknown(&lost, LEASE_LOST));
                 }
                 Err(_) if Instant::now() + pause < deadline => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_millis(200));
                 }
                 Err(_) => {
-                    return Sent::Unknown(unknown(&lost, "the store could not be asked before the deadline"));
+                    return Sent::Unanswered(unknown(&lost, UNANSWERED));
                 }
             }
+        }
+    }
+
+    /// Goes on asking what became of a commit that was reported as unknown, so that a request which is still on
+    /// its way cannot be applied much later. After the lease it cannot be in any case.
+    async fn settle_later(self: Arc<Self>, mut turn: Turn) {
+        let deadline = Instant::now() + turn.lane.session().remaining();
+        let lost = Error::new(Kind::CommitUnknown, UNANSWERED);
+        match self.resolve(&mut turn.lane, lost, deadline).await {
+            Sent::Applied(_) | Sent::NotApplied(_) | Sent::Answered(_) => turn.done(),
+            Sent::LeaseLost(_) | Sent::Unanswered(_) => turn.abandon().await,
         }
     }
 
@@ -227,7 +241,10 @@ impl Engine {
 fn unknown(lost: &Error, why: &str) -> Error {
     Error::new(
         Kind::CommitUnknown,
-        format!("the answer to a commit was lost, and {why}: it was applied completely or not at all, read to see which"),
+        format!(
+            "the answer to a commit was lost, and {why}: it may have been applied, completely, or may still be \
+             until the session's lease ends; read later to see"
+        ),
     )
     .with_source(lost.clone())
 }

@@ -75,7 +75,7 @@ impl Plan {
         let prefetch = prefetch(&attempt, budget);
         let reads = prefetch.iter().map(|read| read.request().into());
         let request = Txn::when(guards).then(ops).or_else(reads);
-        let size = request.request_size() + LANE_BYTES;
+        let size = request.request_size(limits.namespace) + LANE_BYTES;
         if size > limits.bytes {
             return Err(Error::new(
                 Kind::TooLarge,
@@ -96,7 +96,7 @@ struct Unit {
     /// The range that was read, or that spans the single keys.
     bounds: Bounds,
     rows: BTreeMap<Vec<u8>, Mark>,
-    /// Whether everything between the rows was read, too, so that absence is guarded by the range.
+    /// Whether everything between the rows was read, too, so that the range guards what was absent.
     is_range: bool,
     coarse: bool,
 }
@@ -125,7 +125,7 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
             .writes
             .absent()
             .filter(|key| !attempt.reads.keys.contains_key(*key))
-            .filter(|key| !units.iter().any(|unit| unit.guarded_as_range() && unit.bounds.contains(key)))
+            .filter(|key| !units.iter().any(|unit| unit.is_range && unit.bounds.contains(key)))
             .collect();
         let cost = generations.len() + absent.len() + units.iter().map(Unit::cost).sum::<usize>();
         if cost <= budget {
@@ -206,10 +206,10 @@ fn ops(attempt: &Attempt) -> Vec<Op> {
     let mut ops: Vec<Op> = Vec::new();
     ops.extend(clears.iter().map(|bounds| Op::delete(bounds.key_set())));
     ops.extend(deletes.into_iter().map(Op::delete));
-    ops.extend(writes.puts().map(|(key, value)| {
-        // A row keeps the lease that it was read with.
-        let lease = reads.mark(key).map_or(0, |mark| mark.lease);
-        Op::from(PutRequest::new(key, &**value).lease_id(lease))
+    ops.extend(writes.puts().map(|(key, put)| {
+        // A row keeps the lease that it was read with, unless it was deleted in between.
+        let lease = if put.replaces_deleted { 0 } else { reads.mark(key).map_or(0, |mark| mark.lease) };
+        Op::from(PutRequest::new(key, &*put.value).lease_id(lease))
     }));
     ops.extend(generations.into_iter().map(|slot| Op::put(generation_key(slot), [])));
     ops
@@ -223,11 +223,11 @@ fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
         bytes = rest.unwrap_or(bytes);
         rest.is_some()
     };
-    let keys =
-        reads.keys.iter().filter(|(_, mark)| fits(mark.size)).map(|(key, _)| Prefetch::Key(key.clone()));
-    let mut prefetch: Vec<Prefetch> = keys.collect();
+    // First what was inserted, so that the next attempt finds out that it is there.
     let absent = attempt.writes.absent().filter(|key| !reads.keys.contains_key(*key));
-    prefetch.extend(absent.map(|key| Prefetch::Key(key.to_vec())));
+    let mut prefetch: Vec<Prefetch> = absent.map(|key| Prefetch::Key(key.to_vec())).collect();
+    let keys = reads.keys.iter().filter(|(_, mark)| fits(mark.size));
+    prefetch.extend(keys.map(|(key, _)| Prefetch::Key(key.clone())));
     for range in reads.ranges.iter().filter(|range| range.rows.len() <= PREFETCH_ROWS) {
         if fits(range.rows.values().map(|mark| mark.size).sum()) {
             let limit = u32::try_from(range.rows.len() * 2 + 16).unwrap_or(u32::MAX);
@@ -243,7 +243,9 @@ pub(crate) fn already_exists(key: &[u8], attempt: &Attempt) -> Error {
     let row = describe(key, &attempt.tables);
     Error::new(
         Kind::AlreadyExists,
-        format!("{row}: there is a row with this key already; `put` would replace it"),
+        format!(
+            "{row}: there is a row with this key already: choose another key, or replace the row with `put`"
+        ),
     )
 }
 
@@ -252,7 +254,7 @@ mod tests {
     use super::*;
     use crate::engine::write_set::WriteSet;
 
-    const LIMITS: Limits = Limits { ops: 128, bytes: 1 << 20 };
+    const LIMITS: Limits = Limits { ops: 128, bytes: 1 << 20, namespace: 0 };
     const BUDGET: usize = 127;
 
     fn key(slot: u16, n: u32) -> Vec<u8> {
@@ -302,10 +304,11 @@ mod tests {
         (0..500)
             .for_each(|n| reads.add_key(&key(3, n * 10), if n % 2 == 0 { mark(5) } else { Mark::ABSENT }));
         let mut writes = WriteSet::default();
-        writes.insert(key(3, 15), vec![]).unwrap(); // Covered by the span.
+        // Between rows that were read, but not read itself.
+        writes.insert(key(3, 15), vec![]).unwrap();
         writes.insert(key(4, 15), vec![]).unwrap();
         let attempt = attempt(reads, writes);
-        assert_eq!(guards(&attempt, BUDGET).unwrap().len(), 3);
+        assert_eq!(guards(&attempt, BUDGET).unwrap().len(), 4);
         assert_eq!(ops(&attempt).len(), 2);
     }
 

@@ -1,9 +1,10 @@
 //! [`Policy`]: how often and how long a transaction is tried.
 //!
 //! An attempt is one run of the closure and one commit. After a conflict the closure runs again on what the
-//! failed commit brought with it, at once; from the third time on after a pause with jitter, which grows, so
-//! that contenders get out of each other's way. After a pause the store is read anew. The deadline and the
-//! attempt limit end in `is_conflict`.
+//! failed commit brought with it. Every other time there is a pause before, with jitter, which begins with the
+//! time that a commit takes and grows, so that contenders get out of each other's way; the attempt after it may
+//! start from stale rows, and then its commit brings the new ones for the next attempt, which follows at once.
+//! The deadline and the attempt limit end in `is_conflict`.
 
 use std::time::Duration;
 
@@ -26,10 +27,7 @@ impl Default for Policy {
     }
 }
 
-/// Attempts that are made at once.
-const EAGER_ATTEMPTS: u32 = 2;
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The attempts of one transaction.
 #[derive(Debug)]
@@ -50,23 +48,26 @@ impl Attempts {
         self.deadline
     }
 
-    /// Waits before the next attempt, after a conflict. Returns what the next attempt starts with, or the error
-    /// that ends the transaction.
-    pub(crate) async fn again(&mut self, conflict: Conflict) -> Result<Option<Conflict>, Error> {
+    /// Waits before the next attempt, after a commit that took so long and met a conflict. Returns what the
+    /// next attempt starts with, or the error that ends the transaction.
+    pub(crate) async fn again(&mut self, conflict: Conflict, took: Duration) -> Result<Conflict, Error> {
         self.made += 1;
         if self.policy.max_attempts.is_some_and(|max| self.made >= max) {
             return Err(self.lost(&conflict, format!("after {} attempts", self.made)));
         }
-        let Some(doublings) = self.made.checked_sub(EAGER_ATTEMPTS) else { return Ok(Some(conflict)) };
-        let longest = FIRST_PAUSE.saturating_mul(1 << doublings.min(10)).min(LONGEST_PAUSE);
-        let pause = longest.mul_f64(fastrand::f64());
+        let pause = match self.made {
+            made if made % 2 == 1 => Duration::ZERO,
+            made => {
+                took.saturating_mul(1 << (made / 2 - 1).min(10)).min(LONGEST_PAUSE).mul_f64(fastrand::f64())
+            }
+        };
         if Instant::now() + pause >= self.deadline {
             return Err(
                 self.lost(&conflict, format!("within {:?}, in {} attempts", self.policy.timeout, self.made))
             );
         }
         tokio::time::sleep(pause).await;
-        Ok(None)
+        Ok(conflict)
     }
 
     /// Counts an attempt whose snapshot was compacted. Whether there is time for another one.

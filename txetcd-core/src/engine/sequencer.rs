@@ -113,11 +113,9 @@ impl Turn {
         lock(&self.sequencer.free).push(self.lane);
     }
 
-    /// Never uses the lane again; its key vanishes with the lease.
-    pub(crate) async fn abandon(self, session_lost: bool) {
-        if session_lost {
-            self.sequencer.forget(&self.lane.session).await;
-        }
+    /// Never uses the lane or its session again: the lease has expired, or will.
+    pub(crate) async fn abandon(self) {
+        self.sequencer.forget(&self.lane.session).await;
     }
 }
 

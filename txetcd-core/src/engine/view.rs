@@ -208,7 +208,9 @@ impl View {
         stored.retain(|kv| state.writes.own(kv.key()).is_none());
         let mut rows: Vec<Row> = stored.into_iter().map(Row::Stored).collect();
         let stored_count = rows.len();
-        rows.extend(state.writes.puts_in(&covered).map(|(key, value)| Row::Own(key.to_vec(), value.clone())));
+        rows.extend(
+            state.writes.puts_in(&covered).map(|(key, put)| Row::Own(key.to_vec(), put.value.clone())),
+        );
         if rows.len() > stored_count {
             rows.sort_unstable_by(|a, b| a.key().cmp(b.key()));
         }
@@ -319,7 +321,7 @@ impl State {
     /// A row without asking the store: `None` if it has to be asked.
     fn row(&mut self, key: &[u8], records: bool) -> Option<Option<Row>> {
         match self.writes.own(key) {
-            Some(Own::Put(value)) => return Some(Some(Row::Own(key.to_vec(), value))),
+            Some(Own::Put(put)) => return Some(Some(Row::Own(key.to_vec(), put.value))),
             Some(Own::Deleted) => return Some(None),
             None => {}
         }

@@ -8,10 +8,17 @@ use super::bounds::Bounds;
 /// What the transaction itself says about a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Own {
-    /// It was put; this is the value.
-    Put(Arc<[u8]>),
+    Put(Put),
     /// It was deleted.
     Deleted,
+}
+
+/// A row that is put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Put {
+    pub(crate) value: Arc<[u8]>,
+    /// The transaction deleted the row before, so that this is another one.
+    pub(crate) replaces_deleted: bool,
 }
 
 /// What is to be written: the last word on each key, over ranges that were cleared before it.
@@ -33,7 +40,12 @@ impl WriteSet {
     }
 
     pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.rows.insert(key, Own::Put(value.into()));
+        let replaces_deleted = match self.own(&key) {
+            Some(Own::Put(before)) => before.replaces_deleted,
+            Some(Own::Deleted) => true,
+            None => false,
+        };
+        self.rows.insert(key, Own::Put(Put { value: value.into(), replaces_deleted }));
     }
 
     /// Puts a row that must not be there yet.
@@ -67,10 +79,10 @@ impl WriteSet {
     }
 
     /// The rows that were put within a range.
-    pub(crate) fn puts_in(&self, bounds: &Bounds) -> impl Iterator<Item = (&[u8], &Arc<[u8]>)> {
+    pub(crate) fn puts_in(&self, bounds: &Bounds) -> impl Iterator<Item = (&[u8], &Put)> {
         let rows = (!bounds.is_empty()).then(|| self.rows.range(bounds.start.clone()..bounds.end.clone()));
         rows.into_iter().flatten().filter_map(|(key, own)| match own {
-            Own::Put(value) => Some((key.as_slice(), value)),
+            Own::Put(put) => Some((key.as_slice(), put)),
             Own::Deleted => None,
         })
     }
@@ -80,9 +92,9 @@ impl WriteSet {
         self.absent.iter().map(Vec::as_slice)
     }
 
-    pub(crate) fn puts(&self) -> impl Iterator<Item = (&[u8], &Arc<[u8]>)> {
+    pub(crate) fn puts(&self) -> impl Iterator<Item = (&[u8], &Put)> {
         self.rows.iter().filter_map(|(key, own)| match own {
-            Own::Put(value) => Some((key.as_slice(), value)),
+            Own::Put(put) => Some((key.as_slice(), put)),
             Own::Deleted => None,
         })
     }
@@ -126,7 +138,8 @@ mod tests {
         writes.clear(bounds("a", "d"));
         assert_eq!(writes.own(b"b"), Some(Own::Deleted));
         writes.put(b"c".to_vec(), b"2".to_vec());
-        assert_eq!(writes.own(b"c"), Some(Own::Put(b"2".as_slice().into())));
+        let put = Put { value: b"2".as_slice().into(), replaces_deleted: true };
+        assert_eq!(writes.own(b"c"), Some(Own::Put(put)));
         assert_eq!(writes.own(b"e"), None);
         assert_eq!(writes.clears(), [bounds("a", "c"), bounds("c\0", "d")]);
     }
