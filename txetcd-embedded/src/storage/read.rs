@@ -1,9 +1,8 @@
 //! Reading versions: one key, or a range of keys in order, at any revision that is not compacted.
 
-use std::cmp::Ordering;
 use std::ops::Bound;
 
-use redb::ReadableTable;
+use redb::{AccessGuard, Range, ReadableTable};
 
 use super::error::StorageError;
 use super::record::Record;
@@ -97,111 +96,99 @@ fn scan_past(
     revision: i64,
     mut visit: impl FnMut(&[u8], Record<'_>) -> bool,
 ) -> Result<(), StorageError> {
-    let mut ended = EndedVersions::new(tables.history(), bounds, revision);
-    let mut next_ended = ended.next()?;
+    let mut ended = EndedVersions::new(tables.history(), bounds, revision)?;
     for entry in tables.live().range::<&[u8]>(bounds)? {
         let (key, version) = entry?;
         let record = Record::decode(version.value())?;
         if record.modified > revision {
             continue;
         }
-        while let Some((earlier, bytes)) = &next_ended {
-            if earlier.as_slice().cmp(key.value()) != Ordering::Less {
-                break;
-            }
-            if !visit(earlier, Record::decode_ended(bytes)?.1) {
+        while let Some((earlier, bytes)) = ended.next_before(Some(key.value()))? {
+            if !visit(earlier.value().0, Record::decode_ended(bytes.value())?.1) {
                 return Ok(());
             }
-            next_ended = ended.next()?;
         }
         if !visit(key.value(), record) {
             return Ok(());
         }
     }
-    while let Some((key, bytes)) = &next_ended {
-        if !visit(key, Record::decode_ended(bytes)?.1) {
+    while let Some((key, bytes)) = ended.next_before(None)? {
+        if !visit(key.value().0, Record::decode_ended(bytes.value())?.1) {
             break;
         }
-        next_ended = ended.next()?;
     }
     Ok(())
 }
 
-/// A key, and its encoded version.
-type Ended = (Vec<u8>, Vec<u8>);
+/// A key with the revision that made the version, and the encoded version.
+type Ended<'a> = (AccessGuard<'a, (&'static [u8], i64)>, AccessGuard<'a, &'static [u8]>);
 
 /// The ended versions that were current at one revision, in the order of keys.
 struct EndedVersions<'a, T> {
     history: &'a T,
-    end: Bound<&'a [u8]>,
+    end: Bound<(&'a [u8], i64)>,
     revision: i64,
-    /// Where the next look into the table begins.
-    from: Bound<(Vec<u8>, i64)>,
+    entries: Range<'a, (&'static [u8], i64), &'static [u8]>,
+    /// The entry that was beyond what was asked for.
+    beyond: Option<Ended<'a>>,
+    /// The key that was looked at last, and how many of its versions did not answer.
+    key: Vec<u8>,
+    passed: u32,
 }
 
 impl<'a, T: ReadableTable<(&'static [u8], i64), &'static [u8]>> EndedVersions<'a, T> {
-    fn new(history: &'a T, (start, end): KeyBounds<'a>, revision: i64) -> Self {
-        let from = match start {
-            Bound::Included(key) | Bound::Excluded(key) => Bound::Included((key.to_vec(), 0)),
-            Bound::Unbounded => Bound::Unbounded,
-        };
-        Self { history, end, revision, from }
+    fn new(history: &'a T, (start, end): KeyBounds<'a>, revision: i64) -> Result<Self, StorageError> {
+        let start = start.map(|key| (key, 0));
+        // A key's versions come after the key with revision 0, which no version has.
+        let end = end.map(|key| (key, 0));
+        let entries = history.range::<(&[u8], i64)>((start, end))?;
+        Ok(Self { history, end, revision, entries, beyond: None, key: Vec::new(), passed: 0 })
     }
 
-    /// The next one.
-    fn next(&mut self) -> Result<Option<Ended>, StorageError> {
+    /// The next one whose key is before `limit`.
+    fn next_before(&mut self, limit: Option<&[u8]>) -> Result<Option<Ended<'a>>, StorageError> {
         loop {
-            let end = match self.end {
-                Bound::Included(key) => Bound::Included((key, i64::MAX)),
-                Bound::Excluded(key) => Bound::Excluded((key, 0)),
-                Bound::Unbounded => Bound::Unbounded,
+            let entry = match self.beyond.take() {
+                Some(entry) => entry,
+                None => match self.entries.next() {
+                    Some(entry) => entry?,
+                    None => return Ok(None),
+                },
             };
-            let from = borrowed(&self.from);
-            let mut passed = 0;
-            let mut seek = None;
-            for entry in self.history.range::<(&[u8], i64)>((from, end))? {
-                let (at, bytes) = entry?;
-                let (key, modified) = at.value();
-                if modified > self.revision {
-                    // Everything further on this key is newer still.
-                    passed += 1;
-                    if passed > STEPS_BEFORE_SEEK {
-                        seek = Some(Bound::Excluded((key.to_vec(), i64::MAX)));
-                        break;
-                    }
-                    continue;
-                }
-                let (ended, _) = Record::decode_ended(bytes.value())?;
-                if self.revision < ended {
-                    let found = (key.to_vec(), bytes.value().to_vec());
-                    self.from = Bound::Excluded((key.to_vec(), i64::MAX));
-                    return Ok(Some(found));
-                }
-                passed += 1;
-                if passed > STEPS_BEFORE_SEEK {
-                    // The version that answers, if any, is the last one not newer than `revision`.
-                    let earlier = (Bound::Included((key, modified)), Bound::Included((key, self.revision)));
-                    let last = self.history.range::<(&[u8], i64)>(earlier)?.next_back();
-                    let last = last.transpose()?.map_or(modified, |(at, _)| at.value().1);
-                    seek = Some(match last.cmp(&modified) {
-                        Ordering::Greater => Bound::Included((key.to_vec(), last)),
-                        _ => Bound::Excluded((key.to_vec(), i64::MAX)),
-                    });
-                    break;
-                }
+            let (key, modified) = entry.0.value();
+            if limit.is_some_and(|limit| limit <= key) {
+                self.beyond = Some(entry);
+                return Ok(None);
             }
-            match seek {
-                Some(from) => self.from = from,
-                None => return Ok(None),
+            if modified <= self.revision && self.revision < Record::decode_ended(entry.1.value())?.0 {
+                return Ok(Some(entry));
+            }
+            if self.key != key {
+                self.key.clear();
+                self.key.extend_from_slice(key);
+                self.passed = 0;
+            }
+            self.passed += 1;
+            if self.passed >= STEPS_BEFORE_SEEK {
+                self.seek(modified)?;
             }
         }
     }
-}
 
-fn borrowed(bound: &Bound<(Vec<u8>, i64)>) -> Bound<(&[u8], i64)> {
-    match bound {
-        Bound::Included((key, revision)) => Bound::Included((key.as_slice(), *revision)),
-        Bound::Excluded((key, revision)) => Bound::Excluded((key.as_slice(), *revision)),
-        Bound::Unbounded => Bound::Unbounded,
+    /// Goes to the last version of the current key that is not newer than the revision, the only one that
+    /// may still answer, or to the next key.
+    fn seek(&mut self, modified: i64) -> Result<(), StorageError> {
+        let key = self.key.as_slice();
+        let mut last = modified;
+        if modified < self.revision {
+            let earlier = (Bound::Included((key, modified)), Bound::Included((key, self.revision)));
+            if let Some(entry) = self.history.range::<(&[u8], i64)>(earlier)?.next_back() {
+                last = entry?.0.value().1;
+            }
+        }
+        let start =
+            if last > modified { Bound::Included((key, last)) } else { Bound::Excluded((key, i64::MAX)) };
+        self.entries = self.history.range::<(&[u8], i64)>((start, self.end))?;
+        Ok(())
     }
 }
