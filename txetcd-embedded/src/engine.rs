@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
 
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tonic::Status;
 
 use crate::failure::{Failure, Refusal};
@@ -110,9 +110,10 @@ impl Engine {
         &self,
         apply: impl FnOnce(&mut Batch<'_>) -> Result<R, Failure> + Send + 'static,
     ) -> Result<R, Status> {
-        let admission = Arc::clone(&self.admission).acquire_owned().await;
+        // The semaphore is never closed, so there is always a permit.
+        let admission = Arc::clone(&self.admission).acquire_owned().await.ok();
         let (reply, answer) = oneshot::channel();
-        let job = Task { apply: Some(apply), outcome: None, reply, _admission: admission.ok() };
+        let job = Task { apply: Some(apply), outcome: None, reply, _admission: admission };
         let queued = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Box::new(job)).is_ok());
         if !queued {
             return Err(Status::unavailable("txetcd-embedded: the store's writer thread has ended"));
@@ -139,19 +140,18 @@ impl Drop for Engine {
 }
 
 /// A write on its way through the writer thread.
-struct Task<F, R, P> {
+struct Task<F, R> {
     apply: Option<F>,
     outcome: Option<Result<R, Refusal>>,
     reply: oneshot::Sender<Result<R, Status>>,
     /// The room that the write takes in the queue.
-    _admission: P,
+    _admission: Option<OwnedSemaphorePermit>,
 }
 
-impl<F, R, P> Job for Task<F, R, P>
+impl<F, R> Job for Task<F, R>
 where
     F: FnOnce(&mut Batch<'_>) -> Result<R, Failure> + Send,
     R: Send,
-    P: Send,
 {
     fn apply(&mut self, batch: &mut Batch<'_>) -> Result<(), StorageError> {
         let Some(apply) = self.apply.take() else { return Ok(()) };

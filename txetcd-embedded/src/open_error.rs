@@ -102,7 +102,10 @@ impl fmt::Display for OpenError {
                 "the store {path} has format {format}, and this version reads format {FORMAT} only; open it with \
                  the version that wrote it"
             ),
-            Kind::Storage(error) => write!(formatter, "cannot open the store {path}: {error}"),
+            Kind::Storage(error) => write!(
+                formatter,
+                "cannot open the store {path}: {error}; check that the file may be written and the disk has room"
+            ),
             Kind::Thread(error) => {
                 write!(formatter, "cannot start the writer thread of the store {path}: {error}")
             }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redb::Database;
 use tonic::Status;
@@ -173,7 +173,7 @@ impl Writer {
         }
     }
 
-    fn store_remaining(&self, leases: &[(i64, i64, std::time::Duration)]) -> Result<(), StorageError> {
+    fn store_remaining(&self, leases: &[(i64, i64, Duration)]) -> Result<(), StorageError> {
         let transaction = self.database.begin_write()?;
         let mut batch = Batch::open(&transaction, self.revision, self.compacted)?;
         apply::store_remaining(&mut batch, leases)?;

@@ -3,7 +3,10 @@
 mod support;
 
 use etcd_client::proto::{PbPutRequest, PbRangeRequest};
-use etcd_client::{Client, CompactionOptions, DeleteOptions, GetOptions, PutOptions, SortOrder, SortTarget};
+use etcd_client::{
+    AlarmAction, AlarmType, Client, CompactionOptions, DeleteOptions, GetOptions, PutOptions, SortOrder,
+    SortTarget,
+};
 use support::rpc::Rpc;
 use support::{memory, refusal};
 use tonic::Code;
@@ -279,6 +282,43 @@ async fn requests_are_limited_in_size_and_answers_are_not() {
     let mut client = client.kv_client().max_decoding_message_size(usize::MAX);
     let got = client.get("a", Some(GetOptions::new().with_range("z"))).await.unwrap();
     assert_eq!(got.kvs().len(), 5);
+}
+
+#[tokio::test]
+async fn keys_may_be_long_and_hold_any_byte() {
+    let (_store, mut client) = memory().await;
+    let keys = [vec![0], vec![0, 0], vec![0, 255], vec![1; 700_000], vec![255; 700_000], vec![255; 700_001]];
+    for key in &keys {
+        client.put(key.clone(), "old", None).await.unwrap();
+        client.put(key.clone(), "new", None).await.unwrap();
+    }
+    let mut client = client.kv_client().max_decoding_message_size(usize::MAX);
+    for revision in [0, 12] {
+        let options = GetOptions::new().with_all_keys().with_revision(revision);
+        let got = client.get("", Some(options)).await.unwrap();
+        assert!(got.kvs().iter().map(|kv| kv.key()).eq(keys.iter().map(Vec::as_slice)));
+    }
+    assert_eq!(client.delete("", Some(DeleteOptions::new().with_all_keys())).await.unwrap().deleted(), 6);
+}
+
+#[tokio::test]
+async fn what_one_member_cannot_do_is_refused() {
+    let (_store, mut client) = memory().await;
+    let members = client.member_list().await.unwrap();
+    assert_eq!(members.members().len(), 1);
+    let status = client.status().await.unwrap();
+    assert_eq!(status.leader(), members.members()[0].id());
+    assert!(status.version().starts_with("3.") && status.db_size() > 0);
+    assert_eq!(client.alarm(AlarmAction::Get, AlarmType::None, None).await.unwrap().alarms().len(), 0);
+    client.defragment().await.unwrap();
+    assert_eq!(refusal(client.move_leader(1).await).0, Code::Unimplemented);
+    let refused = (Code::FailedPrecondition, "etcdserver: authentication is not enabled".to_owned());
+    assert_eq!(refusal(client.auth_enable().await), refused);
+    assert_eq!(refusal(client.user_list().await), refused);
+    let before = client.hash_kv(0).await.unwrap();
+    client.put("a", "1", None).await.unwrap();
+    assert_ne!(client.hash_kv(0).await.unwrap().hash(), before.hash());
+    assert_eq!(client.hash_kv(1).await.unwrap().hash(), before.hash());
 }
 
 #[tokio::test]
