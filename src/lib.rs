@@ -58,7 +58,7 @@ pub use txetcd_core::client::{Fault, Faults};
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Keyed, Persist};
 pub use txetcd_core::{
-    At, Database, DatabaseBuilder, Oid, Page, Read, ReadTxn, Scan, Stats, Status, Table, Timestamp,
+    At, Database, DatabaseBuilder, Oid, PMap, Page, Read, ReadTxn, Scan, Stats, Status, Table, Timestamp,
     TimestampError, Token, TxnFn, Uuid, WriteTxn, codec,
 };
 pub use txetcd_derive::Persist;

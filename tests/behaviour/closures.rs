@@ -73,5 +73,5 @@ fn types_are_send_and_sync() {
     check::<txetcd::Client>();
     check::<txetcd::Error>();
     check::<txetcd::Table<User>>();
-    check::<txetcd::Scan<'static, User>>();
+    check::<txetcd::Scan<'static, String, User>>();
 }

@@ -1,7 +1,7 @@
 //! One row at a time.
 
 use crate::store::{User, user};
-use txetcd::{Error, Result};
+use txetcd::{Error, PMap, Result};
 
 stores! {
     async fn a_row_is_stored_changed_and_deleted(store) {
@@ -185,5 +185,35 @@ stores! {
             .unwrap_err();
         assert!(error.is_already_exists(), "{error}");
         assert_eq!(db.read(async |txn| accounts.get(txn, &15).await).await.unwrap().unwrap().balance, 1);
+    }
+
+    async fn a_map_has_no_struct(store) {
+        const NAMES: PMap<u32, String, txetcd::codec::Utf8> = PMap::at(40);
+        let db = store.connect().await;
+        db.write(async |txn| {
+            NAMES.put(txn, &1, &"one".to_owned())?;
+            NAMES.insert(txn, &2, &"two".to_owned())?;
+            assert!(NAMES.insert(txn, &2, &"zwei".to_owned()).unwrap_err().is_already_exists());
+            assert_eq!(NAMES.take(txn, &1).await?, Some("one".to_owned()));
+            NAMES.put(txn, &3, &"three".to_owned())
+        })
+        .await
+        .unwrap();
+        db.read(async |txn| {
+            assert_eq!(NAMES.all(txn).entries().await?, [(2, "two".to_owned()), (3, "three".to_owned())]);
+            assert_eq!(NAMES.range(txn, ..3).keys().await?, [2]);
+            assert_eq!(NAMES.get_many(txn, &[1, 2]).await?, [None, Some("two".to_owned())]);
+            assert_eq!((NAMES.count(txn).await?, NAMES.contains(txn, &3).await?), (2, true));
+            Ok::<_, Error>(())
+        })
+        .await
+        .unwrap();
+        db.write(async |txn| {
+            NAMES.delete(txn, &2)?;
+            NAMES.truncate(txn).await
+        })
+        .await
+        .unwrap();
+        assert_eq!(db.read(async |txn| NAMES.get(txn, &3).await).await.unwrap(), None);
     }
 }

@@ -14,8 +14,8 @@ mod txn;
 
 pub use database::{At, Database, DatabaseBuilder, Stats, Status};
 pub use oid::Oid;
-pub use table::Table;
 pub use table::scan::{Page, Scan, Token};
+pub use table::{PMap, Table};
 pub use timestamp::{Timestamp, TimestampError};
 pub use txetcd_client as client;
 pub use txn::{Read, ReadTxn, TxnFn, WriteTxn};

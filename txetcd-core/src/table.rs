@@ -1,23 +1,26 @@
 //! [`Table`]: rows of one struct under one slot.
 //!
-//! A table turns keys and rows into bytes and back, and names itself in errors; everything else is done by the
-//! transaction it is given. One-row operations are here, scans in [`scan`].
+//! Everything that is done with rows is in `table/rows.rs`, scans in `table/scan.rs`; a table only says where the
+//! slot, the name and the codec come from: the struct's declaration. [`PMap`] is the same without a struct.
 
+mod pmap;
+mod rows;
 pub(crate) mod scan;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 
-use txetcd_client::{Error, Result, error::Kind};
+use txetcd_client::Result;
 
 use crate::codec::Codec as _;
-use crate::engine::bounds::{Bounds, after};
-use crate::engine::view::{Row, View, describe};
-use crate::key::{Key, KeyLike, KeyPrefix};
+use crate::key::{KeyLike, KeyPrefix};
 use crate::persist::{Keyed, Persist};
 use crate::txn::{Read, WriteTxn};
+use rows::Rows;
 use scan::Scan;
+
+pub use pmap::PMap;
 
 /// The rows of type `T`. Made by `T::table()`; a value without state, to be copied freely.
 ///
@@ -49,10 +52,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// If the row or its key has no encoded form.
     pub fn put_at<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q, row: &T) -> Result<()> {
-        let key = self.key(key)?;
-        let value = self.encode(&key, row)?;
-        self.view(txn).put(key, value);
-        Ok(())
+        Self::rows().put(txn, key, row)
     }
 
     /// Writes a row that must not be there yet. Buffered: whether it is there is found out at commit, which
@@ -73,12 +73,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// As [`insert`](Self::insert).
     pub fn insert_at<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q, row: &T) -> Result<()> {
-        let key = self.key(key)?;
-        let value = self.encode(&key, row)?;
-        self.view(txn).insert(key.clone(), value).map_err(|_| {
-            let row = self.describe(&key);
-            Error::new(Kind::AlreadyExists, format!("{row}: this transaction has put the row already"))
-        })
+        Self::rows().insert(txn, key, row)
     }
 
     /// Reads a row. Sees the transaction's own writes. What is asked for at the same moment travels together.
@@ -86,8 +81,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// [`Error::is_decode`] if the stored bytes are not a `T`; the store's own.
     pub async fn get<R: Read, Q: KeyLike<T::Key> + ?Sized>(&self, txn: &R, key: &Q) -> Result<Option<T>> {
-        let row = self.row(txn, key).await?;
-        row.map(|row| self.decode(&row)).transpose()
+        Self::rows().get(txn, key).await
     }
 
     /// Reads rows, in one request; the answer is in the order of the keys.
@@ -95,9 +89,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn get_many<R: Read, Q: KeyLike<T::Key>>(&self, txn: &R, keys: &[Q]) -> Result<Vec<Option<T>>> {
-        let keys = keys.iter().map(|key| self.key(key)).collect::<Result<Vec<_>>>()?;
-        let rows = self.view(txn).get(keys).await?;
-        rows.into_iter().map(|row| row.map(|row| self.decode(&row)).transpose()).collect()
+        Self::rows().get_many(txn, keys).await
     }
 
     /// Whether there is a row with this key.
@@ -105,7 +97,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// The store's own. The row is not decoded.
     pub async fn contains<R: Read, Q: KeyLike<T::Key> + ?Sized>(&self, txn: &R, key: &Q) -> Result<bool> {
-        Ok(self.row(txn, key).await?.is_some())
+        Self::rows().contains(txn, key).await
     }
 
     /// Deletes a row, if it is there. Buffered.
@@ -113,9 +105,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// If the key has no encoded form.
     pub fn delete<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q) -> Result<()> {
-        let key = self.key(key)?;
-        self.view(txn).delete(key);
-        Ok(())
+        Self::rows().delete(txn, key)
     }
 
     /// Reads a row and deletes it.
@@ -123,11 +113,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// As [`get`](Self::get); then nothing is deleted.
     pub async fn take<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q) -> Result<Option<T>> {
-        let row = self.get(txn, key).await?;
-        if row.is_some() {
-            self.delete(txn, key)?;
-        }
-        Ok(row)
+        Self::rows().take(txn, key).await
     }
 
     /// Deletes all rows, in one operation. Buffered.
@@ -135,7 +121,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// None today.
     pub async fn truncate(&self, txn: &WriteTxn) -> Result<()> {
-        self.view(txn).clear(Self::bounds());
+        Self::rows().truncate(txn);
         Ok(())
     }
 
@@ -144,12 +130,12 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// The store's own.
     pub async fn count<R: Read>(&self, txn: &R) -> Result<u64> {
-        self.view(txn).count(Self::bounds()).await
+        Self::rows().count(txn).await
     }
 
     /// All rows, in the order of their keys.
-    pub fn all<'t, R: Read>(&self, txn: &'t R) -> Scan<'t, T> {
-        Scan::new(self.view(txn), Ok(Self::bounds()))
+    pub fn all<'t, R: Read>(&self, txn: &'t R) -> Scan<'t, T::Key, T> {
+        Self::rows().all(txn)
     }
 
     /// The rows whose keys are in a range: `a..b`, `a..=b`, `a..`, `..b`.
@@ -157,101 +143,27 @@ impl<T: Persist> Table<T> {
         &self,
         txn: &'t R,
         range: impl RangeBounds<Q>,
-    ) -> Scan<'t, T> {
-        Scan::new(self.view(txn), self.range_bounds(&range))
+    ) -> Scan<'t, T::Key, T> {
+        Self::rows().range(txn, &range)
     }
 
     /// The rows whose keys begin so: the beginning of a string, or the first elements of a tuple.
-    pub fn prefix<'t, R: Read>(&self, txn: &'t R, prefix: impl KeyPrefix<T::Key>) -> Scan<'t, T> {
-        Scan::new(self.view(txn), self.prefix_bounds(&prefix))
+    pub fn prefix<'t, R: Read>(&self, txn: &'t R, prefix: impl KeyPrefix<T::Key>) -> Scan<'t, T::Key, T> {
+        Self::rows().prefix(txn, &prefix)
     }
 
-    async fn row<R: Read, Q: KeyLike<T::Key> + ?Sized>(&self, txn: &R, key: &Q) -> Result<Option<Row>> {
-        let keys = vec![self.key(key)?];
-        Ok(self.view(txn).get(keys).await?.pop().flatten())
-    }
-
-    /// The transaction's view, which now knows the table's name.
-    fn view<'t, R: Read>(&self, txn: &'t R) -> &'t View {
-        let view = txn.view();
-        view.name_table(T::SLOT, T::NAME);
-        view
-    }
-
-    /// All etcd keys of the table.
-    fn bounds() -> Bounds {
-        Bounds::new(T::SLOT.to_be_bytes().to_vec(), (T::SLOT + 1).to_be_bytes().to_vec())
-    }
-
-    fn key<Q: KeyLike<T::Key> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
-        let mut bytes = T::SLOT.to_be_bytes().to_vec();
-        key.encode_key(&mut bytes).map_err(|error| {
-            Error::new(
-                Kind::InvalidArgument,
-                format!("{} (slot {}): the key has no encoded form: {error}", T::NAME, T::SLOT),
-            )
-            .with_source(error)
-        })?;
-        Ok(bytes)
-    }
-
-    fn range_bounds<Q: KeyLike<T::Key>>(&self, range: &impl RangeBounds<Q>) -> Result<Bounds> {
-        let all = Self::bounds();
-        let start = match range.start_bound() {
-            Bound::Included(key) => self.key(key)?,
-            Bound::Excluded(key) => after(&self.key(key)?),
-            Bound::Unbounded => all.start,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(key) => after(&self.key(key)?),
-            Bound::Excluded(key) => self.key(key)?,
-            Bound::Unbounded => all.end,
-        };
-        Ok(Bounds::new(start, end))
-    }
-
-    fn prefix_bounds(&self, prefix: &impl KeyPrefix<T::Key>) -> Result<Bounds> {
-        let mut start = T::SLOT.to_be_bytes().to_vec();
-        prefix.encode_prefix(&mut start).map_err(|error| {
-            Error::new(
-                Kind::InvalidArgument,
-                format!("{} (slot {}): the prefix has no encoded form: {error}", T::NAME, T::SLOT),
-            )
-            .with_source(error)
-        })?;
-        Ok(Bounds::prefix(start))
-    }
-
-    fn encode(&self, key: &[u8], row: &T) -> Result<Vec<u8>> {
-        let mut value = Vec::new();
-        T::Codec::encode(row, &mut value).and_then(|()| T::COMPRESSION.compress(value)).map_err(|error| {
-            let row = self.describe(key);
-            Error::new(Kind::InvalidArgument, format!("{row}: the row cannot be encoded: {error}"))
-                .with_source(error)
-        })
-    }
-
-    pub(crate) fn decode(&self, row: &Row) -> Result<T> {
-        T::COMPRESSION.decompress(row.value()).and_then(|value| T::Codec::decode(&value)).map_err(|error| {
-            let row = self.describe(row.key());
-            Error::new(
-                Kind::Decode,
-                format!("{row}: the stored value is not a {} as it is declared: {error}", T::NAME),
-            )
-            .with_source(error)
-        })
-    }
-
-    pub(crate) fn decode_key(&self, row: &Row) -> Result<T::Key> {
-        T::Key::decode(row.key().get(2..).unwrap_or_default()).map_err(|error| {
-            let row = self.describe(row.key());
-            Error::new(Kind::Decode, format!("{row}: the stored key is not one of this table: {error}"))
-                .with_source(error)
-        })
-    }
-
-    fn describe(&self, key: &[u8]) -> String {
-        describe(key, &[(T::SLOT, T::NAME)].into())
+    fn rows() -> Rows<T::Key, T> {
+        Rows {
+            slot: T::SLOT,
+            name: T::NAME,
+            encode: |row| {
+                let mut value = Vec::new();
+                T::Codec::encode(row, &mut value)?;
+                T::COMPRESSION.compress(value)
+            },
+            decode: |value| T::Codec::decode(&T::COMPRESSION.decompress(value)?),
+            key: PhantomData,
+        }
     }
 }
 

@@ -4,16 +4,15 @@ mod token;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::marker::PhantomData;
 
 use futures_util::future;
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use txetcd_client::{Error, Result, error::Kind};
 
-use super::Table;
+use super::rows::Rows;
 use crate::engine::bounds::{Bounds, after};
 use crate::engine::view::{RangeOptions, Row, View};
-use crate::persist::Persist;
+use crate::key::Key;
 
 pub use token::Token;
 
@@ -30,13 +29,13 @@ const PAGE_BYTES: usize = 1 << 20;
 /// Sees the transaction's own writes. Memory is bounded by a page, except for what `collect` and its like
 /// return.
 #[must_use = "a scan does nothing until it is collected or streamed"]
-pub struct Scan<'t, T> {
+pub struct Scan<'t, K, V> {
     view: &'t View,
+    table: Rows<K, V>,
     bounds: Result<Bounds>,
     limit: Option<usize>,
     reverse: bool,
     after: Option<Token>,
-    rows: PhantomData<fn() -> T>,
 }
 
 /// Some rows, and where to go on.
@@ -49,9 +48,9 @@ pub struct Page<T> {
     pub next: Option<Token>,
 }
 
-impl<'t, T: Persist> Scan<'t, T> {
-    pub(super) fn new(view: &'t View, bounds: Result<Bounds>) -> Self {
-        Self { view, bounds, limit: None, reverse: false, after: None, rows: PhantomData }
+impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
+    pub(super) fn new(view: &'t View, table: Rows<K, V>, bounds: Result<Bounds>) -> Self {
+        Self { view, table, bounds, limit: None, reverse: false, after: None }
     }
 
     /// At most so many rows.
@@ -77,8 +76,8 @@ impl<'t, T: Persist> Scan<'t, T> {
     /// # Errors
     /// [`Error::is_decode`] if a row cannot be decoded, naming it; [`Error::is_invalid_argument`] for a token
     /// of another table; the store's own.
-    pub async fn collect(self) -> Result<Vec<T>> {
-        let table = Table::<T>::new();
+    pub async fn collect(self) -> Result<Vec<V>> {
+        let table = self.table;
         self.gather(false, |row| table.decode(row)).await
     }
 
@@ -86,8 +85,8 @@ impl<'t, T: Persist> Scan<'t, T> {
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
-    pub async fn entries(self) -> Result<Vec<(T::Key, T)>> {
-        let table = Table::<T>::new();
+    pub async fn entries(self) -> Result<Vec<(K, V)>> {
+        let table = self.table;
         self.gather(false, |row| Ok((table.decode_key(row)?, table.decode(row)?))).await
     }
 
@@ -95,8 +94,8 @@ impl<'t, T: Persist> Scan<'t, T> {
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
-    pub async fn keys(self) -> Result<Vec<T::Key>> {
-        let table = Table::<T>::new();
+    pub async fn keys(self) -> Result<Vec<K>> {
+        let table = self.table;
         self.gather(true, |row| table.decode_key(row)).await
     }
 
@@ -104,7 +103,7 @@ impl<'t, T: Persist> Scan<'t, T> {
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
-    pub async fn first(self) -> Result<Option<T>> {
+    pub async fn first(self) -> Result<Option<V>> {
         Ok(self.limit(1).collect().await?.pop())
     }
 
@@ -112,8 +111,8 @@ impl<'t, T: Persist> Scan<'t, T> {
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
-    pub async fn page(self, rows: usize) -> Result<Page<T>> {
-        let table = Table::<T>::new();
+    pub async fn page(self, rows: usize) -> Result<Page<V>> {
+        let table = self.table;
         // One more row tells whether there is a next page.
         let mut found = self.limit(rows.saturating_add(1)).gather(false, |row| Ok(row.clone())).await?;
         let more = found.len() > rows;
@@ -125,8 +124,8 @@ impl<'t, T: Persist> Scan<'t, T> {
 
     /// The rows as they come. A row that cannot be decoded is an error in its place, and the stream goes on; an
     /// error of the store ends it.
-    pub fn stream(self) -> impl Stream<Item = Result<T>> + Send + 't {
-        let table = Table::<T>::new();
+    pub fn stream(self) -> impl Stream<Item = Result<V>> + Send + 't {
+        let table = self.table;
         stream::once(future::ready(self.cursor(false)))
             .map_ok(|cursor| {
                 stream::try_unfold(cursor, |mut cursor| async move {
@@ -150,10 +149,11 @@ impl<'t, T: Persist> Scan<'t, T> {
         let mut bounds = self.bounds?;
         if let Some(token) = self.after {
             let key = token.into_key();
-            if !key.starts_with(&T::SLOT.to_be_bytes()) {
+            let Rows { slot, name, .. } = self.table;
+            if !key.starts_with(&slot.to_be_bytes()) {
                 return Err(Error::new(
                     Kind::InvalidArgument,
-                    format!("{} (slot {}): the page token is of another table", T::NAME, T::SLOT),
+                    format!("{name} (slot {slot}): the page token is of another table"),
                 ));
             }
             if self.reverse {
@@ -210,7 +210,7 @@ impl Cursor<'_> {
     }
 }
 
-impl<T> fmt::Debug for Scan<'_, T> {
+impl<K, V> fmt::Debug for Scan<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scan")
             .field("limit", &self.limit)

@@ -1,0 +1,189 @@
+//! [`Rows`]: how the rows of one table become bytes and back, and everything that is done with them.
+//!
+//! [`Table`](super::Table) and [`PMap`](super::PMap) are faces of this: they differ only in where the slot, the
+//! name and the codec come from.
+
+use std::marker::PhantomData;
+use std::ops::{Bound, RangeBounds};
+
+use txetcd_client::{Error, Result, error::Kind};
+
+use super::scan::Scan;
+use crate::codec::CodecError;
+use crate::engine::bounds::{Bounds, after};
+use crate::engine::view::{Row, View, describe};
+use crate::key::{Key, KeyError, KeyLike, KeyPrefix};
+use crate::txn::{Read, WriteTxn};
+
+/// The rows of a table: values `V` under keys `K` in a slot.
+pub(crate) struct Rows<K, V> {
+    pub(super) slot: u16,
+    pub(super) name: &'static str,
+    pub(super) encode: fn(&V) -> Result<Vec<u8>, CodecError>,
+    pub(super) decode: fn(&[u8]) -> Result<V, CodecError>,
+    pub(super) key: PhantomData<fn() -> K>,
+}
+
+impl<K, V> Clone for Rows<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Rows<K, V> {}
+
+impl<K: Key, V: 'static> Rows<K, V> {
+    pub(super) fn put<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
+        let key = self.key(key)?;
+        let value = self.encode(&key, value)?;
+        self.view(txn).put(key, value);
+        Ok(())
+    }
+
+    pub(super) fn insert<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
+        let key = self.key(key)?;
+        let value = self.encode(&key, value)?;
+        self.view(txn).insert(key.clone(), value).map_err(|_| {
+            let row = self.describe(&key);
+            Error::new(Kind::AlreadyExists, format!("{row}: this transaction has put the row already"))
+        })
+    }
+
+    pub(super) async fn get<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, key: &Q) -> Result<Option<V>> {
+        let row = self.row(txn, key).await?;
+        row.map(|row| self.decode(&row)).transpose()
+    }
+
+    pub(super) async fn get_many<R: Read, Q: KeyLike<K>>(
+        self,
+        txn: &R,
+        keys: &[Q],
+    ) -> Result<Vec<Option<V>>> {
+        let keys = keys.iter().map(|key| self.key(key)).collect::<Result<Vec<_>>>()?;
+        let rows = self.view(txn).get(keys).await?;
+        rows.into_iter().map(|row| row.map(|row| self.decode(&row)).transpose()).collect()
+    }
+
+    pub(super) async fn contains<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, key: &Q) -> Result<bool> {
+        Ok(self.row(txn, key).await?.is_some())
+    }
+
+    pub(super) fn delete<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q) -> Result<()> {
+        let key = self.key(key)?;
+        self.view(txn).delete(key);
+        Ok(())
+    }
+
+    pub(super) async fn take<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q) -> Result<Option<V>> {
+        let row = self.get(txn, key).await?;
+        if row.is_some() {
+            self.delete(txn, key)?;
+        }
+        Ok(row)
+    }
+
+    pub(super) fn truncate(self, txn: &WriteTxn) {
+        self.view(txn).clear(self.bounds());
+    }
+
+    pub(super) async fn count<R: Read>(self, txn: &R) -> Result<u64> {
+        self.view(txn).count(self.bounds()).await
+    }
+
+    pub(super) fn all<R: Read>(self, txn: &R) -> Scan<'_, K, V> {
+        Scan::new(self.view(txn), self, Ok(self.bounds()))
+    }
+
+    pub(super) fn range<'t, R: Read, Q: KeyLike<K>>(
+        self,
+        txn: &'t R,
+        range: &impl RangeBounds<Q>,
+    ) -> Scan<'t, K, V> {
+        Scan::new(self.view(txn), self, self.range_bounds(range))
+    }
+
+    pub(super) fn prefix<'t, R: Read>(self, txn: &'t R, prefix: &impl KeyPrefix<K>) -> Scan<'t, K, V> {
+        Scan::new(self.view(txn), self, self.prefix_bounds(prefix))
+    }
+
+    /// All etcd keys of the table.
+    fn bounds(&self) -> Bounds {
+        Bounds::prefix(self.slot.to_be_bytes().to_vec())
+    }
+
+    async fn row<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, key: &Q) -> Result<Option<Row>> {
+        let keys = vec![self.key(key)?];
+        Ok(self.view(txn).get(keys).await?.pop().flatten())
+    }
+
+    /// The transaction's view, which now knows the table's name.
+    fn view<R: Read>(self, txn: &R) -> &View {
+        let view = txn.view();
+        view.name_table(self.slot, self.name);
+        view
+    }
+
+    fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
+        let mut bytes = self.slot.to_be_bytes().to_vec();
+        key.encode_key(&mut bytes).map_err(|error| self.no_form("key", error))?;
+        Ok(bytes)
+    }
+
+    fn range_bounds<Q: KeyLike<K>>(&self, range: &impl RangeBounds<Q>) -> Result<Bounds> {
+        let all = self.bounds();
+        let start = match range.start_bound() {
+            Bound::Included(key) => self.key(key)?,
+            Bound::Excluded(key) => after(&self.key(key)?),
+            Bound::Unbounded => all.start,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(key) => after(&self.key(key)?),
+            Bound::Excluded(key) => self.key(key)?,
+            Bound::Unbounded => all.end,
+        };
+        Ok(Bounds::new(start, end))
+    }
+
+    fn prefix_bounds(&self, prefix: &impl KeyPrefix<K>) -> Result<Bounds> {
+        let mut start = self.slot.to_be_bytes().to_vec();
+        prefix.encode_prefix(&mut start).map_err(|error| self.no_form("prefix", error))?;
+        Ok(Bounds::prefix(start))
+    }
+
+    fn no_form(&self, what: &str, error: KeyError) -> Error {
+        let table = format!("{} (slot {})", self.name, self.slot);
+        Error::new(Kind::InvalidArgument, format!("{table}: the {what} has no encoded form: {error}"))
+            .with_source(error)
+    }
+
+    fn encode(&self, key: &[u8], value: &V) -> Result<Vec<u8>> {
+        (self.encode)(value).map_err(|error| {
+            let row = self.describe(key);
+            Error::new(Kind::InvalidArgument, format!("{row}: the row cannot be encoded: {error}"))
+                .with_source(error)
+        })
+    }
+
+    pub(super) fn decode(&self, row: &Row) -> Result<V> {
+        (self.decode)(row.value()).map_err(|error| {
+            let described = self.describe(row.key());
+            Error::new(
+                Kind::Decode,
+                format!("{described}: the stored value is not a {} as it is declared: {error}", self.name),
+            )
+            .with_source(error)
+        })
+    }
+
+    pub(super) fn decode_key(&self, row: &Row) -> Result<K> {
+        K::decode(row.key().get(2..).unwrap_or_default()).map_err(|error| {
+            let described = self.describe(row.key());
+            Error::new(Kind::Decode, format!("{described}: the stored key is not one of this table: {error}"))
+                .with_source(error)
+        })
+    }
+
+    fn describe(&self, key: &[u8]) -> String {
+        describe(key, &[(self.slot, self.name)].into())
+    }
+}
