@@ -36,6 +36,7 @@
 mod builder;
 mod engine;
 mod failure;
+mod file;
 mod key_range;
 mod kv;
 mod lease;

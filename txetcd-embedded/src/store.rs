@@ -9,24 +9,16 @@ use tonic::service::Routes;
 
 use crate::builder::Builder;
 use crate::engine::{Engine, Shared};
+use crate::file;
 use crate::lease::apply;
 use crate::lease::clock::Clock;
 use crate::open_error::OpenError;
 use crate::retention::Retention;
 use crate::service;
-use crate::storage::batch::Batch;
-use crate::storage::error::{StorageError, damaged};
-use crate::storage::meta::{Meta, Stored};
+use crate::storage::meta::{self, Meta, Stored};
 use crate::storage::size::{Memory, Size};
 use crate::storage::snapshot::Snapshot;
-use crate::storage::tables::META;
 use crate::writer::Writer;
-
-/// The file within a store's directory.
-const FILE: &str = "store.redb";
-
-/// Pages of the file that are kept in memory at most, in bytes.
-const CACHE: usize = 256 * 1024 * 1024;
 
 /// An open store. Clones are cheap and share it.
 ///
@@ -72,30 +64,22 @@ impl Store {
     }
 
     pub(crate) fn open_file(directory: &Path, settings: &Builder) -> Result<Self, OpenError> {
-        let path = directory.join(FILE);
-        std::fs::create_dir_all(directory).map_err(|error| OpenError::directory(directory, error))?;
-        let exists = path.exists();
-        let database = database()
-            .set_check_integrity_on_open(true)
-            .create(&path)
-            .map_err(|error| OpenError::storage(&path, error.into()))?;
-        if !exists {
-            sync_directory(directory).map_err(|error| OpenError::directory(directory, error))?;
-        }
+        let (database, path) = file::open(directory)?;
         Self::start(database, &path, Size::file(&path), settings)
     }
 
     pub(crate) fn open_memory(settings: &Builder) -> Result<Self, OpenError> {
         let path = Path::new("memory");
         let memory = Memory::default();
-        let database = database()
-            .create_with_backend(memory.clone())
-            .map_err(|error| OpenError::storage(path, error.into()))?;
+        let failed = |error| OpenError::storage(path, error);
+        let database =
+            file::settings().create_with_backend(memory.clone()).map_err(|error| failed(error.into()))?;
+        meta::initialize(&database).map_err(failed)?;
         Self::start(database, path, Size::Memory(memory), settings)
     }
 
     fn start(database: Database, path: &Path, size: Size, settings: &Builder) -> Result<Self, OpenError> {
-        let meta = match describe(&database).map_err(|error| OpenError::storage(path, error))? {
+        let meta = match meta::read(&database).map_err(|error| OpenError::storage(path, error))? {
             Stored::Known(meta) => meta,
             Stored::OtherFormat(format) => return Err(OpenError::format(path, format)),
         };
@@ -117,40 +101,4 @@ impl std::fmt::Debug for Store {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Store").finish_non_exhaustive()
     }
-}
-
-fn database() -> redb::Builder {
-    let mut database = Database::builder();
-    database.set_cache_size(CACHE);
-    database
-}
-
-/// Reads what the store says of itself; in a new one writes it, along with every table.
-fn describe(database: &Database) -> Result<Stored, StorageError> {
-    let transaction = database.begin_write()?;
-    let stored = Meta::read(&transaction.open_table(META)?)?;
-    if let Some(stored) = stored {
-        transaction.abort()?;
-        return Ok(stored);
-    }
-    if transaction.list_tables()?.count() > 1 {
-        return Err(damaged("the file has tables, but does not say what they are"));
-    }
-    let meta = Meta::new();
-    meta.write(&mut transaction.open_table(META)?)?;
-    drop(Batch::open(&transaction, meta.revision, meta.compacted)?);
-    transaction.commit()?;
-    Ok(Stored::Known(meta))
-}
-
-/// Makes the name of a new file durable.
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    std::fs::File::open(directory)?.sync_all()
-}
-
-/// Elsewhere a directory cannot be synced, and the file's own sync covers its name.
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }

@@ -172,6 +172,21 @@ async fn a_damaged_file_is_an_error_and_never_a_panic() {
 }
 
 #[tokio::test]
+async fn a_process_killed_while_it_created_the_store_is_in_nobodys_way() {
+    let directory = tempfile::tempdir().unwrap();
+    for microseconds in (0..60_000).step_by(2_500) {
+        let path = directory.path().join(format!("{microseconds}"));
+        let mut child = child("write_in_a_child", &path).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(microseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        Store::open(&path).unwrap_or_else(|error| panic!("killed after {microseconds} us: {error}"));
+        let files: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(files, ["store.redb"]);
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_something_else_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("store.redb");

@@ -1,8 +1,10 @@
 //! [`Meta`]: the numbers that describe the whole store.
 
-use redb::ReadableTable;
+use redb::{Database, ReadableDatabase, Table};
 
+use super::batch::Batch;
 use super::error::{StorageError, damaged};
+use super::tables::META;
 
 /// The layout that this version of the crate reads and writes.
 pub(crate) const FORMAT: i64 = 1;
@@ -23,7 +25,7 @@ pub(crate) struct Meta {
 
 impl Meta {
     /// Describes a new, empty store with ids of its own.
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             cluster_id: fastrand::u64(1..),
             member_id: fastrand::u64(1..),
@@ -31,48 +33,49 @@ impl Meta {
             compacted: NEVER_COMPACTED,
         }
     }
+}
 
-    /// Reads a stored description; `None` where nothing was ever stored.
-    pub(crate) fn read(
-        table: &impl ReadableTable<&'static str, i64>,
-    ) -> Result<Option<Stored>, StorageError> {
-        let number = |name: &'static str| -> Result<Option<i64>, StorageError> {
-            Ok(table.get(name)?.map(|guard| guard.value()))
-        };
-        let needed = |name: &'static str| -> Result<i64, StorageError> {
-            number(name)?.ok_or_else(|| damaged(format!("the store does not say its {name}")))
-        };
-        let Some(format) = number("format")? else { return Ok(None) };
-        if format != FORMAT {
-            return Ok(Some(Stored::OtherFormat(format)));
-        }
-        let meta = Self {
-            cluster_id: needed("cluster_id")?.cast_unsigned(),
-            member_id: needed("member_id")?.cast_unsigned(),
-            revision: needed("revision")?,
-            compacted: needed("compacted")?,
-        };
-        if meta.revision < FIRST_REVISION
-            || meta.compacted < NEVER_COMPACTED
-            || meta.compacted > meta.revision
-        {
-            return Err(damaged("the store's revisions contradict each other"));
-        }
-        Ok(Some(Stored::Known(meta)))
-    }
-
-    /// Writes everything, for a new store.
-    pub(crate) fn write(&self, table: &mut redb::Table<'_, &'static str, i64>) -> Result<(), StorageError> {
+/// Makes every table of a new store and describes it.
+pub(crate) fn initialize(database: &Database) -> Result<(), StorageError> {
+    let meta = Meta::new();
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(META)?;
         table.insert("format", FORMAT)?;
-        table.insert("cluster_id", self.cluster_id.cast_signed())?;
-        table.insert("member_id", self.member_id.cast_signed())?;
-        write_revisions(table, self.revision, self.compacted)
+        table.insert("cluster_id", meta.cluster_id.cast_signed())?;
+        table.insert("member_id", meta.member_id.cast_signed())?;
+        write_revisions(&mut table, meta.revision, meta.compacted)?;
     }
+    drop(Batch::open(&transaction, meta.revision, meta.compacted)?);
+    Ok(transaction.commit()?)
+}
+
+/// Reads how a store describes itself.
+pub(crate) fn read(database: &Database) -> Result<Stored, StorageError> {
+    let table = database.begin_read()?.open_table(META)?;
+    let number = |name: &'static str| -> Result<i64, StorageError> {
+        let stored = table.get(name)?.map(|guard| guard.value());
+        stored.ok_or_else(|| damaged(format!("the store does not say its {name}")))
+    };
+    let format = number("format")?;
+    if format != FORMAT {
+        return Ok(Stored::OtherFormat(format));
+    }
+    let meta = Meta {
+        cluster_id: number("cluster_id")?.cast_unsigned(),
+        member_id: number("member_id")?.cast_unsigned(),
+        revision: number("revision")?,
+        compacted: number("compacted")?,
+    };
+    if meta.revision < FIRST_REVISION || meta.compacted < NEVER_COMPACTED || meta.compacted > meta.revision {
+        return Err(damaged("the store's revisions contradict each other"));
+    }
+    Ok(Stored::Known(meta))
 }
 
 /// Writes what a batch changes.
 pub(crate) fn write_revisions(
-    table: &mut redb::Table<'_, &'static str, i64>,
+    table: &mut Table<'_, &'static str, i64>,
     revision: i64,
     compacted: i64,
 ) -> Result<(), StorageError> {
