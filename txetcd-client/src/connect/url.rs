@@ -68,6 +68,10 @@ fn endpoint(text: &str) -> Result<String> {
     if uri.host().is_none_or(str::is_empty) {
         return Err(invalid(format!("`{shown}` has no host")));
     }
+    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    if authority.len() > uri.host().map_or(0, str::len) && uri.port_u16().is_none() {
+        return Err(invalid(format!("`{shown}`: what follows the host is not a port: write `host:2379`")));
+    }
     if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
         return Err(invalid(format!(
             "`{shown}`: an endpoint has no path: for a prefix of keys use `builder().namespace(...)`"
@@ -116,7 +120,8 @@ mod tests {
             ("localhost:2379", "write `http://localhost:2379`"),
             ("etcd://h:1", "scheme `etcd` is not known"),
             ("http://", "not a URL"),
-            ("http://h:notaport", "not a URL"),
+            ("http://h:notaport", "not a port"),
+            ("http://h:70000", "not a port"),
             ("http://h:1,", "is empty"),
             ("", "is empty"),
             ("http://h:1/app", "namespace"),
