@@ -11,15 +11,35 @@ use serde::{Deserializer, Serialize, Serializer};
 
 mod cbor;
 mod compression;
+#[cfg(feature = "flatbuffers")]
+mod flatbuffers;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+#[cfg(feature = "pickle")]
+mod pickle;
+#[cfg(feature = "postcard")]
+mod postcard;
 mod raw;
+#[cfg(any(feature = "json", feature = "msgpack", feature = "pickle"))]
+mod serde_message;
+mod set;
 
 pub use cbor::Cbor;
 pub use compression::{Compression, MAX_DECOMPRESSED};
+#[cfg(feature = "flatbuffers")]
+pub use flatbuffers::{Flatbuffer, Flatbuffers, runtime as flatbuffers_runtime};
 #[cfg(feature = "json")]
 pub use json::Json;
-pub use raw::{Binary, OidValue, Utf8, UuidValue};
+#[cfg(feature = "msgpack")]
+pub use msgpack::MsgPack;
+#[cfg(feature = "pickle")]
+pub use pickle::Pickle;
+#[cfg(feature = "postcard")]
+pub use postcard::Postcard;
+pub use raw::{Binary, OidValue, TimestampValue, Utf8, UuidValue};
+pub use set::{OidSet, StringSet, UuidSet};
 
 /// A format for values of type `T`, marshalled as `M` says.
 #[diagnostic::on_unimplemented(

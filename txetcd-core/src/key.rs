@@ -16,7 +16,8 @@
 //! | `[u8; N]` | as they are |
 //! | `String`, `Vec<u8>` | whole: as they are; part: each `00` as `00 FF`, then `00 01` |
 //! | `Option<K>` | `00`, or `01` and the key |
-//! | tuples of 1 to 8 | each element but the last as a part, the last in the form of the tuple |
+//! | tuples of 1 to 8, `#[derive(Key)]` structs | each element but the last as a part, the last in the form of the tuple |
+//! | `#[derive(Key)]` enums | the place of the variant, one byte |
 //!
 //! The bytes of uuids, oids, timestamps, byte arrays and whole text, and of tuples of these, are those of Python's
 //! `zlmdb`; the others are this library's own. `docs/format.md` has examples.
@@ -34,8 +35,11 @@ mod scalar;
 mod text;
 mod tuple;
 mod uuid;
+mod variant;
 
 pub use prefix::KeyPrefix;
+#[doc(hidden)]
+pub use variant::{decode_variant, decode_variant_part, encode_variant, end_of_key};
 
 /// A type that can be the key of a table: its bytes sort as its values do, and decode to the same value.
 ///
@@ -44,7 +48,8 @@ pub use prefix::KeyPrefix;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
     label = "not a key type",
-    note = "keys are `Uuid`, `String`, `Oid`, `Timestamp`, integers, `bool`, `char`, `[u8; N]`, `Vec<u8>`, tuples and `Option` of these"
+    note = "keys are `Uuid`, `String`, `Oid`, `Timestamp`, integers, `bool`, `char`, `[u8; N]`, `Vec<u8>`, tuples and `Option` of these",
+    note = "a struct or an enum without data becomes one by `#[derive(Key)]`"
 )]
 pub trait Key: Clone + Send + Sync + 'static {
     /// Appends the whole form, which is the last thing in an etcd key.

@@ -181,7 +181,7 @@ proptest! {
     #[test]
     fn raw_values_come_back(id in uuid(), oid in any::<u64>(), text in any::<String>(), data in bytes()) {
         prop_assert_eq!(decode::<Utf8, _>(&encode::<Utf8, _>(&text)).unwrap(), text);
-        prop_assert_eq!(decode::<Binary, _>(&encode::<Binary, _>(&data)).unwrap(), data);
+        prop_assert_eq!(decode::<Binary, Vec<u8>>(&encode::<Binary, _>(&data)).unwrap(), data);
         prop_assert_eq!(decode::<OidValue, _>(&encode::<OidValue, _>(&Oid::new(oid))).unwrap(), Oid::new(oid));
         prop_assert_eq!(decode::<UuidValue, _>(&encode::<UuidValue, _>(&id)).unwrap(), id);
     }

@@ -3,6 +3,7 @@
 //! What is generated is thin: trait impls and constants. The work is done by the library.
 
 mod checks;
+pub(crate) mod key;
 mod keyed;
 mod marshal;
 mod persist;
@@ -16,7 +17,7 @@ use crate::schema::Schema;
 
 /// Everything that `#[derive(Persist)]` generates.
 pub(crate) fn persist(schema: &Schema) -> TokenStream {
-    let runtime = runtime::import(schema);
+    let runtime = runtime::import(&schema.facade);
     let checks = checks::expand(schema);
     let marshal = marshal::expand(schema);
     let persist = persist::expand(schema);

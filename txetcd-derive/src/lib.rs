@@ -1,4 +1,4 @@
-//! `#[derive(Persist)]`, the derive macro of txetcd. Programs use it through the facade crate `txetcd`.
+//! `#[derive(Persist)]` and `#[derive(Key)]`, the derive macros of txetcd. Programs use them through the facade crate `txetcd`.
 //!
 //! Three steps: `schema` reads the user's tokens into a validated model and collects every mistake on the
 //! way; `expand` turns the model into thin impls, one file for each; the compiler's type checker does the
@@ -12,6 +12,7 @@ use proc_macro::TokenStream;
 use syn::DeriveInput;
 
 use self::schema::Schema;
+use self::schema::key::KeySchema;
 
 /// Makes a struct or an enum a row of a typed table.
 ///
@@ -135,6 +136,56 @@ pub fn persist(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
     match Schema::parse(&input) {
         Ok(schema) => expand::persist(&schema),
+        Err(mistakes) => mistakes.into_compile_error(),
+    }
+    .into()
+}
+
+/// Makes a struct or an enum without data the key of tables.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use txetcd::{Key, Persist};
+///
+/// #[derive(Key, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// struct Place {
+///     country: Country,
+///     city: String,
+///     number: u32,
+/// }
+///
+/// #[derive(Key, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// enum Country {
+///     Austria,
+///     Bhutan,
+/// }
+///
+/// #[derive(Persist)]
+/// #[pmap(slot = 5)]
+/// struct House {
+///     #[pmap(key)]
+///     at: Place,
+///     floors: u8,
+/// }
+/// ```
+///
+/// Serde is needed here because the key is also a field of the stored row. The key's own bytes are made without it.
+///
+/// A struct has the bytes of a tuple of its fields, in the order of declaration; a struct of one field those of
+/// the field. Each field must be a key. Their names are not stored.
+///
+/// An enum is one byte, the place of the variant: 0 for the first, whatever its `#[repr]`. It has at most 256
+/// variants, without fields and without `= number`. **The bytes are those of the order of declaration**: a new variant
+/// goes to the end, and one that moves or goes away changes what stored keys mean.
+///
+/// Both sort as `#[derive(PartialOrd, Ord)]` has it, and need `Clone`. Type and const parameters can be used; all
+/// bytes are those of the types that take their place. `#[pmap(crate = "path")]` says where this program sees the
+/// crate `txetcd`, if not as `::txetcd`.
+#[proc_macro_derive(Key, attributes(pmap))]
+pub fn key(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    match KeySchema::parse(&input) {
+        Ok(schema) => expand::key::expand(&schema),
         Err(mistakes) => mistakes.into_compile_error(),
     }
     .into()

@@ -10,6 +10,7 @@ mod container;
 mod data;
 mod field;
 mod generics;
+pub(crate) mod key;
 mod mistakes;
 mod receiver;
 mod suggestion;

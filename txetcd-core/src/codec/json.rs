@@ -2,6 +2,7 @@
 
 use serde_json::error::Category;
 
+use super::serde_message::{REFUSED, expectation};
 use super::{Codec, CodecError, Marshal};
 
 /// Compact JSON ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)): no blanks, UTF-8 unescaped, the fields of a
@@ -35,26 +36,9 @@ fn refused(error: &serde_json::Error) -> CodecError {
     let position = format!(" at line {line} column {column}");
     let message = message.strip_suffix(&position).unwrap_or(&message);
     let reason = match error.classify() {
-        Category::Data => expectation(message).unwrap_or("the type refused the value"),
+        Category::Data => expectation(message).unwrap_or(REFUSED),
         // These messages are `serde_json`'s own, and constant.
         Category::Syntax | Category::Eof | Category::Io => message,
     };
     CodecError::new(if line == 0 { format!("json: {reason}") } else { format!("json:{position}: {reason}") })
-}
-
-/// The part of a message of serde that speaks of the type and not of the value.
-fn expectation(message: &str) -> Option<&str> {
-    const FOUND: [&str; 5] =
-        ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `", "unknown field `"];
-    const OF_TYPE: [&str; 3] =
-        ["missing field `", "duplicate field `", "data did not match any variant of untagged enum "];
-
-    if OF_TYPE.iter().any(|prefix| message.starts_with(prefix)) {
-        return Some(message);
-    }
-    let quotes = FOUND.iter().any(|prefix| message.starts_with(prefix));
-    // The last one: the value before it may contain the same words.
-    let separator = message.rfind(", expected ")?;
-    let closed = !message.ends_with("there are no variants") && !message.ends_with("there are no fields");
-    (quotes && closed).then(|| &message[separator + ", ".len()..])
 }

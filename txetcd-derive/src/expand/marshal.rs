@@ -118,7 +118,12 @@ pub(super) fn is_marshalled(field: &Field) -> bool {
 
 /// Whether the type names one of the parameters of the user's type.
 pub(super) fn is_generic(ty: &Type, schema: &Schema) -> bool {
-    let mut parameters = schema.generics.params.iter().filter_map(|parameter| match parameter {
+    names_parameter(ty, &schema.generics)
+}
+
+/// Whether a type speaks of a type or const parameter.
+pub(super) fn names_parameter(ty: &Type, generics: &syn::Generics) -> bool {
+    let mut parameters = generics.params.iter().filter_map(|parameter| match parameter {
         syn::GenericParam::Type(parameter) => Some(&parameter.ident),
         syn::GenericParam::Const(parameter) => Some(&parameter.ident),
         syn::GenericParam::Lifetime(_) => None,

@@ -5,12 +5,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-
-use crate::schema::Schema;
+use syn::Path;
 
 /// `use path::__private_0_1_0 as __txetcd;`
-pub(super) fn import(schema: &Schema) -> TokenStream {
-    let facade = &schema.facade;
+pub(super) fn import(facade: &Path) -> TokenStream {
     let module = format_ident!(
         "__private_{}_{}_{}",
         env!("CARGO_PKG_VERSION_MAJOR"),

@@ -110,7 +110,7 @@ fn compression(found: &Found<'_>) -> syn::Result<Ident> {
     ))
 }
 
-fn facade(string: &LitStr) -> syn::Result<Path> {
+pub(super) fn facade(string: &LitStr) -> syn::Result<Path> {
     string.parse_with(Path::parse_mod_style).map_err(|_| {
         syn::Error::new(
             string.span(),
