@@ -51,8 +51,9 @@
 #[cfg(feature = "embedded")]
 pub use txetcd_core::client::embedded;
 pub use txetcd_core::client::{
-    Client, Compare, Delete, DeleteRequest, DeleteResponse, Error, Get, GetRequest, GetResponse, KeySet,
-    KeyValue, Lease, Op, OpResponse, Put, PutRequest, PutResponse, Result, Session, Txn, TxnResponse,
+    Builder, Client, Compare, CompareNumber, CompareValue, Delete, DeleteRequest, DeleteResponse, Error, Get,
+    GetRequest, GetResponse, KeySet, KeyValue, Lease, Op, OpResponse, Put, PutRequest, PutResponse, Result,
+    Session, Txn, TxnResponse,
 };
 #[cfg(feature = "fault-injection")]
 #[doc(hidden)]
@@ -74,8 +75,8 @@ struct Readme;
 /// and a library that do not belong together fail to compile, with this module's name in the message.
 #[doc(hidden)]
 pub mod __private_0_1_0 {
-    pub use txetcd_core::Table;
     pub use std::vec::Vec;
+    pub use txetcd_core::Table;
     pub use txetcd_core::codec::{Cbor, Compression};
     pub use txetcd_core::key::{
         Key, KeyError, decode_variant, decode_variant_part, encode_variant, end_of_key,

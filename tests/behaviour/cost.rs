@@ -50,6 +50,17 @@ stores! {
         .await;
         assert_eq!(together, 1);
 
+        let of_every_kind = requests(&db, async || {
+            db.write(async |txn| {
+                tokio::try_join!(users.get(txn, "a"), users.all(txn).collect(), users.all(txn).keys())
+            })
+            .await
+        })
+        .await;
+        assert_eq!(of_every_kind, 1);
+
+        assert_eq!(requests(&db, async || db.write(async |_| Ok::<_, Error>(())).await).await, 0);
+
         let many = requests(&db, async || db.read(async |txn| users.get_many(txn, &["a", "b", "c"]).await).await).await;
         assert_eq!(many, 1);
 

@@ -5,29 +5,45 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::random::Random;
 use crate::store::{Account, Store};
 use txetcd::{Database, Error, Fault, Faults};
 
 /// Faults of a fixed kind for the next requests to one method, or drawn from a seed for all of them.
-#[derive(Default)]
-struct Script {
+pub(crate) struct Script {
     next: Mutex<Vec<(&'static str, Fault)>>,
     /// One in so many requests fails; 0 for none.
     one_in: AtomicU64,
-    seed: Mutex<u64>,
+    random: Mutex<Random>,
     met: AtomicU64,
     off: AtomicBool,
 }
 
 impl Script {
+    pub(crate) fn random(seed: u64) -> Self {
+        Self {
+            next: Mutex::default(),
+            one_in: AtomicU64::new(0),
+            random: Mutex::new(Random::new(seed)),
+            met: AtomicU64::new(0),
+            off: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn fail_one_in(&self, requests: u64) {
+        self.one_in.store(requests, Ordering::Relaxed);
+    }
+
+    pub(crate) fn faults(self: &Arc<Self>) -> Arc<dyn Faults> {
+        Arc::new(Shared(self.clone()))
+    }
+
     fn push(&self, method: &'static str, fault: Fault) {
         self.next.lock().unwrap().push((method, fault));
     }
 
-    fn random(&self) -> u64 {
-        let mut seed = self.seed.lock().unwrap();
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        *seed >> 33
+    fn below(&self, bound: u64) -> u64 {
+        self.random.lock().unwrap().below(bound)
     }
 }
 
@@ -47,22 +63,21 @@ impl Faults for Shared {
             }
         }
         let one_in = script.one_in.load(Ordering::Relaxed);
-        if one_in == 0 || !path.contains("KV/") || !script.random().is_multiple_of(one_in) {
+        if one_in == 0 || !path.contains("KV/") || script.below(one_in) != 0 {
             return Fault::None;
         }
         script.met.fetch_add(1, Ordering::Relaxed);
-        match script.random() % 3 {
+        match script.below(3) {
             0 => Fault::LoseRequest,
             1 => Fault::LoseReply,
-            _ => Fault::Late(Duration::from_millis(script.random() % 40)),
+            _ => Fault::Late(Duration::from_millis(script.below(40))),
         }
     }
 }
 
-async fn faulty(store: &Store) -> (Database, Arc<Script>) {
-    let script = Arc::new(Script::default());
-    let builder =
-        store.builder().faults(Arc::new(Shared(script.clone()))).transaction_timeout(Duration::from_secs(60));
+async fn faulty(store: &Store, seed: u64) -> (Database, Arc<Script>) {
+    let script = Arc::new(Script::random(seed));
+    let builder = store.builder().faults(script.faults()).transaction_timeout(Duration::from_secs(60));
     let db = builder.connect().await.unwrap();
     (db, script)
 }
@@ -95,7 +110,7 @@ stores! {
         ] {
             // With a lane that is new, and with one that has been used.
             for used in [false, true] {
-                let (db, script) = faulty(store).await;
+                let (db, script) = faulty(store, 0).await;
                 let id = u32::from(used);
                 let before = balance(&db, id).await;
                 if used {
@@ -114,7 +129,7 @@ stores! {
     }
 
     async fn a_blind_write_that_comes_late_does_not_undo_a_later_one(store) {
-        let (db, script) = faulty(store).await;
+        let (db, script) = faulty(store, 0).await;
         let other = store.connect().await;
         let accounts = Account::table();
         db.write(async |txn| accounts.put(txn, &Account { id: 1, balance: 0 })).await.unwrap();
@@ -126,7 +141,7 @@ stores! {
     }
 
     async fn an_insert_whose_reply_is_lost_does_not_find_itself(store) {
-        let (db, script) = faulty(store).await;
+        let (db, script) = faulty(store, 0).await;
         let accounts = Account::table();
         script.push("KV/Txn", Fault::LoseReply);
         db.write(async |txn| accounts.insert(txn, &Account { id: 1, balance: 0 })).await.unwrap();
@@ -136,9 +151,8 @@ stores! {
     async fn every_acknowledged_increment_counts_once_under_faults(store) {
         let mut databases = Vec::new();
         for seed in 0..3 {
-            let (db, script) = faulty(store).await;
-            *script.seed.lock().unwrap() = seed;
-            script.one_in.store(6, Ordering::Relaxed);
+            let (db, script) = faulty(store, seed).await;
+            script.fail_one_in(6);
             databases.push((db, script));
         }
         const TASKS: u32 = 9;
@@ -176,10 +190,10 @@ stores! {
     }
 
     async fn a_store_that_cannot_be_asked_makes_the_outcome_unknown(store) {
-        let script = Arc::new(Script::default());
+        let script = Arc::new(Script::random(0));
         let db = store
             .builder()
-            .faults(Arc::new(Shared(script.clone())))
+            .faults(script.faults())
             .transaction_timeout(Duration::from_millis(300))
             .request_timeout(Duration::from_millis(300))
             .connect()
@@ -197,10 +211,10 @@ stores! {
     }
 
     async fn a_commit_reported_as_unknown_is_settled_when_the_store_is_back(store) {
-        let script = Arc::new(Script::default());
+        let script = Arc::new(Script::random(0));
         let db = store
             .builder()
-            .faults(Arc::new(Shared(script.clone())))
+            .faults(script.faults())
             .transaction_timeout(Duration::from_millis(300))
             .request_timeout(Duration::from_millis(300))
             .connect()
@@ -227,6 +241,23 @@ stores! {
         assert_ne!(lease, 0);
         let key = lane.first().expect("a lane").key().to_vec();
         db.client().delete(key).await.unwrap();
+        add(&db, 1).await.unwrap();
+        assert_eq!(balance(&db, 1).await, 2);
+    }
+
+    async fn a_deadline_holds_when_the_session_is_lost_and_cannot_be_replaced(store) {
+        let script = Arc::new(Script::random(0));
+        let builder = store.builder().faults(script.faults()).transaction_timeout(Duration::from_millis(500));
+        let db = builder.connect().await.unwrap();
+        add(&db, 1).await.unwrap();
+        let lane = db.client().get(txetcd::KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+        db.client().delete(lane.first().expect("a lane").key()).await.unwrap();
+        (0..1_000).for_each(|_| script.push("LeaseGrant", Fault::LoseRequest));
+        let began = std::time::Instant::now();
+        let error = add(&db, 1).await.unwrap_err();
+        assert!(error.is_timeout() || error.is_unavailable(), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        script.off.store(true, Ordering::Relaxed);
         add(&db, 1).await.unwrap();
         assert_eq!(balance(&db, 1).await, 2);
     }

@@ -6,6 +6,7 @@
 #[macro_use]
 mod store;
 
+mod cancellation;
 mod closures;
 mod concurrency;
 mod connecting;
@@ -15,7 +16,9 @@ mod faults;
 mod history;
 mod model;
 mod phantoms;
+mod random;
 mod rows;
 mod scans;
 mod security;
+mod serializability;
 mod transactions;

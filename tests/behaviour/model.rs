@@ -3,18 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use crate::random::Random;
 use crate::store::Account;
 use txetcd::{Error, WriteTxn};
-
-/// A small generator, so that a seed replays a run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}
 
 const IDS: u64 = 12;
 
@@ -95,7 +86,7 @@ stores! {
         let mut model = BTreeMap::new();
         for seed in 0..150 {
             println!("seed {seed}");
-            let mut random = Random(seed);
+            let mut random = Random::new(seed);
             let txn = db.begin().await.unwrap();
             let mut inside = model.clone();
             for _ in 0..random.below(14) {

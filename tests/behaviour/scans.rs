@@ -122,6 +122,10 @@ stores! {
         }
         let exact = db.read(async |txn| accounts.range(txn, 0..10).page(10).await).await.unwrap();
         assert_eq!((exact.items.len(), exact.next), (10, None), "no empty page after the last row");
+        let limited = db.read(async |txn| accounts.all(txn).limit(3).page(10).await).await.unwrap();
+        assert_eq!((limited.items.len(), limited.next.is_some()), (3, true));
+        let error = db.read(async |txn| accounts.all(txn).page(0).await).await.unwrap_err();
+        assert!(error.is_invalid_argument(), "{error}");
         let other = db.read(async |txn| accounts.all(txn).page(1).await).await.unwrap().next.unwrap();
         let error = db.read(async |txn| User::table().all(txn).after(&other).collect().await).await.unwrap_err();
         assert!(error.is_invalid_argument(), "{error}");
@@ -132,7 +136,7 @@ stores! {
         let accounts = Account::table();
         fill(&db, 400).await;
         db.read(async |txn| {
-            let mut rows = std::pin::pin!(accounts.all(txn).stream());
+            let mut rows = accounts.all(txn).stream();
             let mut count = 0;
             while let Some(account) = rows.try_next().await? {
                 if count == 0 {

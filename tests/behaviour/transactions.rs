@@ -136,25 +136,6 @@ stores! {
         assert_eq!((a, b, all), (Some(user("a", 1)), None, vec![user("a", 1)]));
     }
 
-    async fn a_future_that_is_dropped_takes_no_other_with_it(store) {
-        let db = store.connect().await;
-        let users = User::table();
-        db.write(async |txn| users.put(txn, &user("a", 1))).await.unwrap();
-        db.read(async |txn| {
-            let mut first = Box::pin(users.get(txn, "a"));
-            let second = users.get(txn, "b");
-            assert!(futures_util::poll!(first.as_mut()).is_pending());
-            let mut second = Box::pin(second);
-            assert!(futures_util::poll!(second.as_mut()).is_pending());
-            drop(first);
-            assert_eq!(second.await?, None);
-            assert_eq!(users.get(txn, "a").await?, Some(user("a", 1)));
-            Ok::<_, Error>(())
-        })
-        .await
-        .unwrap();
-    }
-
     async fn a_transaction_that_is_too_large_is_refused_before_anything_is_sent(store) {
         let db = store.connect().await;
         let (accounts, users) = (Account::table(), User::table());
@@ -217,5 +198,74 @@ stores! {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{} keys are left behind", bookkeeping().await);
+    }
+
+    async fn an_insert_that_cannot_succeed_needs_one_attempt(store) {
+        let db = store.builder().max_attempts(1).connect().await.unwrap();
+        let users = User::table();
+        db.write(async |txn| users.put(txn, &user("a", 1))).await.unwrap();
+        let error = db.write(async |txn| users.insert(txn, &user("a", 2))).await.unwrap_err();
+        assert!(error.is_already_exists(), "{error}");
+    }
+
+    async fn by_hand_an_insert_and_overlapping_scans_tell_what_is_wrong(store) {
+        let db = store.connect().await;
+        let accounts = Account::table();
+        db.write(async |txn| [1, 5, 9].iter().try_for_each(|id| accounts.put(txn, &Account { id: *id, balance: 0 })))
+            .await
+            .unwrap();
+        let begin = async || {
+            let txn = db.begin().await.unwrap();
+            accounts.range(&txn, 0..3).collect().await.unwrap();
+            accounts.range(&txn, 0..7).collect().await.unwrap();
+            accounts.insert(&txn, &Account { id: 9, balance: 1 }).unwrap();
+            txn
+        };
+        assert!(begin().await.commit().await.unwrap_err().is_already_exists());
+        let txn = begin().await;
+        db.write(async |txn| accounts.delete(txn, &5)).await.unwrap();
+        let error = txn.commit().await.unwrap_err();
+        assert!(error.is_conflict() && error.to_string().contains("0x00000005"), "{error}");
+    }
+
+    async fn many_small_scans_fit_into_one_transaction(store) {
+        let db = store.connect().await;
+        let accounts = Account::table();
+        for chunk in (0..400u32).collect::<Vec<_>>().chunks(100) {
+            db.write(async |txn| chunk.iter().try_for_each(|id| accounts.put(txn, &Account { id: *id, balance: 1 })))
+                .await
+                .unwrap();
+        }
+        db.write(async |txn| {
+            for order in 0..200 {
+                accounts.range(txn, order * 2..order * 2 + 1).collect().await?;
+            }
+            accounts.insert(txn, &Account { id: 1000, balance: 0 })
+        })
+        .await
+        .unwrap();
+    }
+
+    async fn truncating_twice_is_truncating_once(store) {
+        let db = store.connect().await;
+        let accounts = Account::table();
+        db.write(async |txn| {
+            accounts.truncate(txn).await?;
+            (0..60).try_for_each(|id| accounts.put(txn, &Account { id, balance: 0 }))?;
+            accounts.truncate(txn).await?;
+            (0..60).try_for_each(|id| accounts.put(txn, &Account { id, balance: 1 }))
+        })
+        .await
+        .unwrap();
+        assert_eq!(db.read(async |txn| accounts.count(txn).await).await.unwrap(), 60);
+    }
+
+    async fn timeouts_may_be_endless(store) {
+        let endless = store.builder().transaction_timeout(Duration::MAX).request_timeout(Duration::MAX);
+        let db = endless.connect_timeout(Duration::MAX).connect().await.unwrap();
+        db.write(async |txn| User::table().put(txn, &user("a", 1))).await.unwrap();
+        let txn = db.begin().await.unwrap();
+        User::table().put(&txn, &user("a", 2)).unwrap();
+        txn.commit().await.unwrap();
     }
 }

@@ -144,8 +144,12 @@ impl Client {
 
     /// The endpoint in use: its URL, or the name of the embedded store.
     pub fn endpoint(&self) -> &str {
+        self.endpoint_at(self.endpoint_index())
+    }
+
+    fn endpoint_at(&self, index: usize) -> &str {
         match &self.0.place {
-            Place::Cluster(endpoints) => endpoints.current(),
+            Place::Cluster(endpoints) => endpoints.url(index),
             #[cfg(feature = "embedded")]
             Place::Embedded(name) => name,
         }
@@ -231,23 +235,24 @@ impl Client {
     where
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_after(timeout);
         let mut pause = Duration::from_millis(5);
         loop {
             let index = self.endpoint_index();
             // A read leaves a member that stands still in time to ask the others.
+            let began = Instant::now();
             let attempt = match repeat {
-                Repeat::Always => (Instant::now() + timeout / self.endpoint_count()).min(deadline),
+                Repeat::Always => deadline_after(timeout / self.endpoint_count()).min(deadline),
                 Repeat::IfNotApplied => deadline,
             };
             let mut error = match tokio::time::timeout_at(attempt, send()).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => status::typed(error, self.endpoint()),
-                Err(_) => Error::from_status(
+                Ok(Err(error)) => status::typed(error, self.endpoint_at(index)),
+                Err(_) => Error::new(
                     Kind::Timeout,
-                    format!("{} did not answer within {timeout:?}", self.endpoint()),
-                    true,
-                ),
+                    format!("{} did not answer within {:?}", self.endpoint_at(index), began.elapsed()),
+                )
+                .perhaps_applied(),
             };
             if repeat == Repeat::Always {
                 error = error.settled();
@@ -265,7 +270,7 @@ impl Client {
         }
     }
 
-    fn endpoint_index(&self) -> usize {
+    pub(crate) fn endpoint_index(&self) -> usize {
         match &self.0.place {
             Place::Cluster(endpoints) => endpoints.index(),
             #[cfg(feature = "embedded")]
@@ -281,13 +286,20 @@ impl Client {
         }
     }
 
-    fn leave_endpoint(&self, index: usize) {
+    pub(crate) fn leave_endpoint(&self, index: usize) {
         match &self.0.place {
             Place::Cluster(endpoints) => endpoints.leave(index),
             #[cfg(feature = "embedded")]
             Place::Embedded(_) => {}
         }
     }
+}
+
+/// The moment when a timeout ends; for one that never does, in thirty years.
+#[doc(hidden)]
+pub fn deadline_after(timeout: Duration) -> Instant {
+    const LONG: Duration = Duration::from_secs(30 * 365 * 86_400);
+    Instant::now() + timeout.min(LONG)
 }
 
 impl fmt::Debug for Client {

@@ -16,14 +16,14 @@ use crate::namespace::Namespace;
 /// Compare::create_revision("k").eq(0);                       // the key is absent
 /// Compare::mod_revision(KeySet::prefix("jobs/")).lt(1000);   // nothing was put there since revision 1000
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Compare {
     keys: KeySet,
     operator: Operator,
     operand: Operand,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Operator {
     Equal,
     NotEqual,
@@ -31,7 +31,7 @@ enum Operator {
     Greater,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Operand {
     Value(Vec<u8>),
     Number(Target, i64),
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Operand {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Target {
     Version,
     CreateRevision,

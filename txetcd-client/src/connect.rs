@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tonic::transport::Endpoint;
 use tower::util::BoxCloneSyncService;
 
-use crate::client::{Client, Inner, Place};
+use crate::client::{Client, Inner, Place, deadline_after};
 use crate::error::{Error, Kind, Result, status};
 use crate::namespace::Namespace;
 use crate::stats::Counters;
@@ -217,13 +217,12 @@ impl Builder {
             .collect::<Result<Vec<_>>>()?;
         let endpoints = Endpoints::new(members);
         let transport = BoxCloneSyncService::new(endpoints.clone());
-        let deadline = Instant::now() + self.connect_timeout;
-        let timeout = self.connect_timeout;
+        let deadline = deadline_after(self.connect_timeout);
         let mut failures: Vec<String> = Vec::new();
         // Each endpoint has its share of the time, so that a silent one does not hide the next.
         for _ in 0..endpoints.len() {
             let index = endpoints.index();
-            let url = endpoints.current().to_owned();
+            let url = endpoints.url(index).to_owned();
             let remaining = deadline.duration_since(Instant::now());
             let share = remaining / u32::try_from(endpoints.len() - failures.len()).unwrap_or(1).max(1);
             let place = Place::Cluster(endpoints.clone());
@@ -236,8 +235,7 @@ impl Builder {
             failures.push(error);
             endpoints.leave(index);
         }
-        let reasons = failures.join("; ");
-        Err(Error::new(Kind::Unavailable, format!("no connection within {timeout:?}: {reasons}")))
+        Err(Error::new(Kind::Unavailable, format!("no connection: {}", failures.join("; "))))
     }
 
     #[cfg(feature = "embedded")]
@@ -269,7 +267,7 @@ impl Builder {
             options = options.with_user(name, password).with_auto_token_refresh(true);
         }
         let where_ = match &place {
-            Place::Cluster(endpoints) => endpoints.current().to_owned(),
+            Place::Cluster(endpoints) => endpoints.url(endpoints.index()).to_owned(),
             #[cfg(feature = "embedded")]
             Place::Embedded(name) => name.clone(),
         };
@@ -307,7 +305,8 @@ impl Builder {
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(5))
-            .keep_alive_while_idle(true);
+            // etcd closes connections that ping without a request under way.
+            .keep_alive_while_idle(false);
         if !url.starts_with("https://") {
             return Ok(endpoint);
         }
@@ -324,7 +323,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[cfg(feature = "embedded")]
 async fn open_store(path: PathBuf, patience: Duration) -> Result<txetcd_embedded::Store> {
-    let deadline = Instant::now() + patience;
+    let deadline = deadline_after(patience);
     loop {
         let path = path.clone();
         let opened = tokio::task::spawn_blocking(move || txetcd_embedded::Store::open(path)).await;

@@ -24,7 +24,8 @@ struct Inner {
     kind: Kind,
     message: Cow<'static, str>,
     perhaps_applied: bool,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    transient: bool,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// The kinds of error; each has its predicate on [`Error`].
@@ -54,31 +55,51 @@ impl Error {
     /// An error of a kind, with a message for people.
     #[doc(hidden)]
     pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), perhaps_applied: false, source: None }))
-    }
-
-    /// An error that says whether the request may have been applied all the same.
-    pub(crate) fn from_status(kind: Kind, message: String, perhaps_applied: bool) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), perhaps_applied, source: None }))
-    }
-
-    /// The same error with more said in front: `context: message`. The error itself becomes the source.
-    #[doc(hidden)]
-    pub fn context(self, context: impl fmt::Display) -> Self {
-        let message = format!("{context}: {}", self.0.message);
-        let (kind, perhaps_applied) = (self.0.kind, self.0.perhaps_applied);
-        Self(Arc::new(Inner { kind, message: message.into(), perhaps_applied, source: Some(Box::new(self)) }))
+        let transient = matches!(kind, Kind::Unavailable | Kind::Timeout);
+        Self(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            perhaps_applied: false,
+            transient,
+            source: None,
+        }))
     }
 
     /// The same error with another one as its source.
     #[doc(hidden)]
+    #[must_use]
     pub fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Inner {
-            kind: self.0.kind,
+        self.change(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    /// The same error for a request that may have been applied all the same.
+    pub(crate) fn perhaps_applied(self) -> Self {
+        self.change(|inner| inner.perhaps_applied = true)
+    }
+
+    /// The same error for a request that changes nothing, or whose outcome was found out.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn settled(self) -> Self {
+        self.change(|inner| inner.perhaps_applied = false)
+    }
+
+    /// The same error for what will not go away by itself.
+    pub(crate) fn lasting(self) -> Self {
+        self.change(|inner| inner.transient = false)
+    }
+
+    fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let Inner { kind, perhaps_applied, transient, .. } = *self.0;
+        let mut inner = Inner {
+            kind,
             message: self.0.message.clone(),
-            perhaps_applied: self.0.perhaps_applied,
-            source: Some(Box::new(source)),
-        }))
+            perhaps_applied,
+            transient,
+            source: self.0.source.clone(),
+        };
+        change(&mut inner);
+        Self(Arc::new(inner))
     }
 
     #[doc(hidden)]
@@ -180,16 +201,10 @@ impl Error {
         self.0.kind == Kind::InvalidArgument
     }
 
-    /// The same error for a request that changes nothing, so that its outcome is not open.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn settled(self) -> Self {
-        if self.0.perhaps_applied { Self::new(self.0.kind, self.0.message.clone()) } else { self }
-    }
-
     /// Whether the same request may succeed a little later.
-    pub(crate) fn is_transient(&self) -> bool {
-        matches!(self.0.kind, Kind::Unavailable | Kind::Timeout)
+    #[doc(hidden)]
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
     }
 }
 

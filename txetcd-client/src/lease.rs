@@ -1,5 +1,6 @@
 //! [`Lease`]: what keys can hang on, to vanish with it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use etcd_client::LeaseTimeToLiveOptions;
@@ -86,16 +87,21 @@ impl Lease {
 
     pub(crate) async fn revoke_within(&self, timeout: Duration) -> Result<()> {
         let client = &self.client;
-        // Leases are not given out twice, so revoking one again can do no harm.
         let id = self.id;
-        client
+        let tries = AtomicU32::new(0);
+        let revoked = client
             .call(Repeat::Always, timeout, || {
+                tries.fetch_add(1, Ordering::Relaxed);
                 let mut lease = client.inner().lease.clone();
                 async move { lease.revoke(id).await }
             })
-            .await
-            .map_err(|error| self.explain(error))?;
-        Ok(())
+            .await;
+        match revoked {
+            Ok(_) => Ok(()),
+            // Leases are not given out twice: it was an earlier try that revoked it.
+            Err(error) if error.is_not_found() && tries.into_inner() > 1 => Ok(()),
+            Err(error) => Err(self.explain(error)),
+        }
     }
 
     async fn time_to_live(

@@ -25,7 +25,7 @@ mod stats;
 mod transport;
 mod txn;
 
-pub use client::Client;
+pub use client::{Client, deadline_after};
 pub use compare::{Compare, CompareNumber, CompareValue};
 pub use connect::Builder;
 pub use error::{Error, Result};

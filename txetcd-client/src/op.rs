@@ -10,7 +10,7 @@ use crate::txn::{Txn, TxnResponse};
 
 /// An operation in a branch of a [`Txn`]. For options, make it from a request:
 /// `Op::from(GetRequest::new("k").keys_only())`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// Reads keys.
     Get(GetRequest),
@@ -87,7 +87,7 @@ impl From<Txn> for Op {
 }
 
 /// What an operation of a transaction answered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum OpResponse {
     /// To [`Op::Get`].
     Get(GetResponse),

@@ -84,7 +84,7 @@ async fn keep_alive(
             _ = &mut stopped => break,
             () = tokio::time::sleep(pause.min(until.duration_since(Instant::now()))) => {}
         }
-        let sent = Instant::now();
+        let (sent, endpoint) = (Instant::now(), client.endpoint_index());
         if sent >= until {
             alive_until.send_replace(None);
             return;
@@ -102,7 +102,8 @@ async fn keep_alive(
                 alive_until.send_replace(Some(sent + Duration::from_secs(seconds)));
                 pause = beat;
             }
-            Ok(Err(_)) | Err(_) => {
+            Ok(Err(())) | Err(_) => {
+                client.leave_endpoint(endpoint);
                 stream = None;
                 pause = beat / 4;
             }

@@ -16,7 +16,7 @@ use crate::op::{Op, OpResponse};
 /// use txetcd_client::{Compare, Op, Txn};
 /// Txn::when([Compare::value("k").eq("v")]).then([Op::put("k", "w")]).or_else([Op::get("k")]);
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Txn {
     compares: Vec<Compare>,
     then: Vec<Op>,
@@ -94,7 +94,7 @@ impl Txn {
 }
 
 /// The outcome of a transaction.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TxnResponse {
     revision: i64,
     succeeded: bool,

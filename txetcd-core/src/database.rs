@@ -4,6 +4,7 @@ mod builder;
 mod stats;
 mod status;
 
+use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,8 +49,14 @@ impl Database {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn from_env() -> Result<Self> {
-        let url = std::env::var(URL_VARIABLE).unwrap_or_else(|_| DEFAULT_URL.to_owned());
-        Self::connect(url).await
+        match std::env::var(URL_VARIABLE) {
+            Ok(url) => Self::connect(url).await,
+            Err(VarError::NotPresent) => Self::connect(DEFAULT_URL).await,
+            Err(VarError::NotUnicode(_)) => Err(Error::new(
+                Kind::InvalidArgument,
+                format!("the environment variable {URL_VARIABLE} is not valid UTF-8: it must be a URL"),
+            )),
+        }
     }
 
     /// Connects with options.
@@ -110,7 +117,7 @@ impl Database {
         loop {
             let txn = WriteTxn::new(engine, after.take());
             let result = closure.call_it(&txn).await;
-            let attempt = txn.into_view().finish().await;
+            let attempt = txn.into_view().finish();
             if attempt.compacted {
                 if !attempts.again_after_compaction() {
                     return Err(engine.out_of_time("what it read was compacted").into());
@@ -174,7 +181,7 @@ impl Database {
         loop {
             let txn = ReadTxn::new(&self.engine, revision);
             let result = closure.call_it(&txn).await;
-            let compacted = txn.into_view().finish().await.compacted;
+            let compacted = txn.into_view().finish().compacted;
             // A fixed revision is as compacted the next time.
             if compacted && revision.is_none() && attempts.again_after_compaction() {
                 Engine::count(&self.engine.counters.retries);

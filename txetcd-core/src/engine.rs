@@ -8,7 +8,8 @@
 //!  policy      runs the closure: attempt, commit, and again after a conflict, until a deadline
 //!    |
 //!  view        what one attempt reads: its own writes over one snapshot; every read is recorded here
-//!    |- snapshot    the store at one revision, and what is known of it already
+//!    |- snapshot    the store at one revision
+//!    |- known       what is known of it without asking
 //!    |- batch       reads that are asked for together travel together
 //!    |- read_set    what was read: what must still hold at commit
 //!    `- write_set   what is to be written, not sent before commit
@@ -18,6 +19,8 @@
 //!  sequencer   gives every group of finished transactions (today a group of one) a lane
 //!    |
 //!  committer   sends the request, and settles what happened if the answer is lost
+//!    |
+//!  conflict    what a refusal brings for the next attempt
 //! ```
 //!
 //! Two places carry the guarantees (`docs/guarantees.md`). Reads that count for conflicts go through
@@ -27,6 +30,9 @@ pub(crate) mod batch;
 pub(crate) mod bookkeeping;
 pub(crate) mod bounds;
 pub(crate) mod committer;
+pub(crate) mod conflict;
+pub(crate) mod known;
+pub(crate) mod naming;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod read_set;

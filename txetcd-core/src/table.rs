@@ -32,6 +32,7 @@ pub struct Table<T> {
 impl<T: Persist> Table<T> {
     /// The table of `T`; `T::table()` calls this.
     pub const fn new() -> Self {
+        const { assert!(T::SLOT != 0 && T::SLOT != u16::MAX, "a slot is a number from 1 to 65534") };
         Self { rows: PhantomData }
     }
 
@@ -116,7 +117,8 @@ impl<T: Persist> Table<T> {
         Self::rows().take(txn, key).await
     }
 
-    /// Deletes all rows, in one operation. Buffered.
+    /// Deletes all rows. Buffered. It is one operation, and one more for each row that the transaction puts into the
+    /// table afterwards.
     ///
     /// # Errors
     /// None today.

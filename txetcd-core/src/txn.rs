@@ -9,15 +9,16 @@ mod closure;
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::time::Instant;
-use txetcd_client::{Error, Result, error::Kind};
+use txetcd_client::{Error, Result, deadline_after, error::Kind};
 
 pub use closure::TxnFn;
 
 use crate::engine::Engine;
-use crate::engine::committer::{Conflict, Outcome};
+use crate::engine::committer::Outcome;
+use crate::engine::conflict::Conflict;
+use crate::engine::known::Known;
 use crate::engine::snapshot::Snapshot;
-use crate::engine::view::{Known, View};
+use crate::engine::view::View;
 
 /// What can be read through: a [`ReadTxn`] or a [`WriteTxn`].
 #[diagnostic::on_unimplemented(
@@ -84,17 +85,20 @@ impl WriteTxn {
     /// but [`Error::is_commit_unknown`] nothing was written.
     pub async fn commit(self) -> Result<i64> {
         let Self { view, engine } = self;
-        let attempt = view.finish().await;
+        let attempt = view.finish();
         if attempt.compacted {
             return Err(Error::new(
                 Kind::Conflict,
                 "the revision that the transaction read was compacted before it was committed; nothing was written: try again",
             ));
         }
-        match engine.commit(attempt, Instant::now() + engine.policy.timeout).await? {
+        match engine.commit(attempt, deadline_after(engine.policy.timeout)).await? {
             Outcome::Committed(revision) => {
                 Engine::count(&engine.counters.transactions);
-                Ok(revision)
+                match revision {
+                    Some(revision) => Ok(revision),
+                    None => Ok(engine.client.revision_and_cluster().await?.0),
+                }
             }
             Outcome::Conflict(conflict) => {
                 Engine::count(&engine.counters.conflicts);

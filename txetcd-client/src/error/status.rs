@@ -15,88 +15,109 @@ use super::{Error, Kind};
 pub(crate) fn typed(error: etcd_client::Error, endpoint: &str) -> Error {
     use etcd_client::Error as E;
     match error {
-        E::GRpcStatus(status) => from_status(&status, endpoint),
-        E::TransportError(error) => unreachable(endpoint, &error, !never_sent(&error)),
+        E::GRpcStatus(status) => from_status(status, endpoint),
+        E::TransportError(error) => broken(endpoint, &error).with_source(error),
         E::InvalidArgs(message) => Error::new(Kind::InvalidArgument, message),
-        E::InvalidUri(error) => Error::new(Kind::InvalidArgument, format!("not an endpoint: {error}")),
+        E::InvalidUri(error) => {
+            Error::new(Kind::InvalidArgument, format!("not an endpoint: {error}")).with_source(error)
+        }
         E::LeaseKeepAliveError(message) if message.contains("not found") => {
             Error::new(Kind::NotFound, format!("{endpoint}: {message}"))
         }
-        other => Error::from_status(Kind::Unavailable, format!("{endpoint}: {other}"), true),
+        other => {
+            Error::new(Kind::Unavailable, format!("{endpoint}: {other}")).perhaps_applied().with_source(other)
+        }
     }
 }
 
-fn from_status(status: &Status, endpoint: &str) -> Error {
-    // The channel's own errors arrive as a status with the error as source; what failed is in the chain.
-    if let Some(error) = status.source()
-        && never_sent(error)
-    {
-        return unreachable(endpoint, error, false);
-    }
+fn from_status(status: Status, endpoint: &str) -> Error {
+    // A status with a source was made on this side, of a connection that broke: its code says nothing.
+    let error = match status.source() {
+        Some(error) => broken(endpoint, error),
+        None => answered(&status, endpoint),
+    };
+    error.with_source(status)
+}
+
+/// What etcd answered.
+fn answered(status: &Status, endpoint: &str) -> Error {
     let message = status.message();
     let says = |text: &str| message.contains(text);
     let plain = message.strip_prefix("etcdserver: ").unwrap_or(message);
-    let (kind, perhaps_applied, text) = match status.code() {
+    let at_endpoint = || format!("{endpoint}: {plain}");
+    match status.code() {
         _ if says("authentication failed") => {
-            (Kind::Unauthenticated, false, format!("{endpoint} does not accept this user and password"))
+            Error::new(Kind::Unauthenticated, format!("{endpoint} does not accept this user and password"))
         }
-        Code::InvalidArgument if says("user name is empty") => (
+        Code::InvalidArgument if says("user name is empty") => Error::new(
             Kind::Unauthenticated,
-            false,
             format!("{endpoint} wants a user and password: give them with `builder().user(name, password)`"),
         ),
-        Code::Unauthenticated => (Kind::Unauthenticated, false, format!("{endpoint}: {plain}")),
-        Code::FailedPrecondition if says("authentication is not enabled") => (
+        Code::Unauthenticated => Error::new(Kind::Unauthenticated, at_endpoint()),
+        Code::FailedPrecondition if says("authentication is not enabled") => Error::new(
             Kind::InvalidArgument,
-            false,
             format!(
                 "a user and password were given, but authentication is not enabled at {endpoint}: \
                  leave them out, or enable it"
             ),
         ),
         Code::PermissionDenied => {
-            (Kind::PermissionDenied, false, format!("{endpoint}: the user may not do this ({plain})"))
+            Error::new(Kind::PermissionDenied, format!("{endpoint}: the user may not do this ({plain})"))
         }
-        Code::InvalidArgument if says("request is too large") || says("too many operations") => (
+        Code::InvalidArgument if says("request is too large") || says("too many operations") => Error::new(
             Kind::TooLarge,
-            false,
             format!(
                 "{endpoint}: {plain}: make the transaction smaller, or raise the server's --max-txn-ops \
                  or --max-request-bytes"
             ),
         ),
-        Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented | Code::AlreadyExists => {
-            (Kind::InvalidArgument, false, format!("{endpoint}: {plain}"))
+        Code::InvalidArgument if says("key not found") => Error::new(Kind::NotFound, at_endpoint()),
+        // Another member can do it.
+        Code::FailedPrecondition | Code::Unavailable if says("not leader") || says("learner") => {
+            Error::new(Kind::Unavailable, at_endpoint())
         }
-        Code::NotFound => (Kind::NotFound, false, format!("{endpoint}: {plain}")),
+        // The embedded store after its storage has failed.
+        Code::FailedPrecondition if says("txetcd-embedded: ") => {
+            Error::new(Kind::Unavailable, at_endpoint()).lasting()
+        }
+        Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented | Code::AlreadyExists => {
+            Error::new(Kind::InvalidArgument, at_endpoint())
+        }
+        Code::NotFound => Error::new(Kind::NotFound, at_endpoint()),
         Code::OutOfRange if says("compacted") => {
-            (Kind::Compacted, false, format!("{endpoint}: the revision has been compacted"))
+            Error::new(Kind::Compacted, format!("{endpoint}: the revision has been compacted"))
         }
         Code::OutOfRange if says("future revision") => {
-            (Kind::FutureRevision, false, format!("{endpoint}: the revision is in the future"))
+            Error::new(Kind::FutureRevision, format!("{endpoint}: the revision is in the future"))
         }
-        Code::ResourceExhausted if says("space exceeded") => (
+        Code::OutOfRange if says("lease TTL") => Error::new(Kind::InvalidArgument, at_endpoint()),
+        Code::ResourceExhausted if says("space exceeded") => Error::new(
             Kind::Unavailable,
-            false,
             format!(
                 "{endpoint}: the store has reached its space quota: compact and defragment it, or raise \
                  --quota-backend-bytes"
             ),
-        ),
-        Code::ResourceExhausted if says("too many requests") => {
-            (Kind::Unavailable, false, format!("{endpoint}: {plain}"))
+        )
+        .lasting(),
+        Code::ResourceExhausted if says("too many requests") => Error::new(Kind::Unavailable, at_endpoint()),
+        // The server's gRPC library refused the message on arrival.
+        Code::ResourceExhausted if says("message larger than max") => {
+            Error::new(Kind::TooLarge, at_endpoint())
         }
-        // The server could not take the message: refused on arrival.
-        Code::ResourceExhausted => (Kind::TooLarge, false, format!("{endpoint}: {plain}")),
-        Code::DeadlineExceeded => (Kind::Timeout, true, format!("{endpoint} did not answer in time")),
-        _ => (Kind::Unavailable, true, format!("{endpoint}: {plain}")),
-    };
-    Error::from_status(kind, text, perhaps_applied)
+        Code::DeadlineExceeded => {
+            Error::new(Kind::Timeout, format!("{endpoint} did not answer in time")).perhaps_applied()
+        }
+        _ => Error::new(Kind::Unavailable, at_endpoint()).perhaps_applied(),
+    }
 }
 
-fn unreachable(endpoint: &str, error: &(dyn StdError + 'static), perhaps_applied: bool) -> Error {
+/// The connection could not be made, or broke.
+fn broken(endpoint: &str, error: &(dyn StdError + 'static)) -> Error {
     let cause = chain(error).last().map_or_else(String::new, ToString::to_string);
-    Error::from_status(Kind::Unavailable, format!("cannot reach {endpoint}: {cause}"), perhaps_applied)
+    if never_sent(error) {
+        return Error::new(Kind::Unavailable, format!("cannot reach {endpoint}: {cause}"));
+    }
+    Error::new(Kind::Unavailable, format!("the connection to {endpoint} broke: {cause}")).perhaps_applied()
 }
 
 /// Whether the connection could not even be made, so that nothing was sent.
@@ -148,10 +169,41 @@ mod tests {
             (Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded", Unavailable, false),
             (Code::ResourceExhausted, "etcdserver: too many requests", Unavailable, false),
             (Code::ResourceExhausted, "grpc: received message larger than max (2 vs. 1)", TooLarge, false),
+            (Code::ResourceExhausted, "h2 protocol error", Unavailable, true),
+            (Code::OutOfRange, "etcdserver: too large lease TTL", InvalidArgument, false),
+            (Code::OutOfRange, "decoded message length too large", Unavailable, true),
+            (Code::FailedPrecondition, "etcdserver: not leader", Unavailable, false),
+            (Code::Unavailable, "etcdserver: rpc not supported for learner", Unavailable, false),
+            (Code::InvalidArgument, "etcdserver: key not found", NotFound, false),
+            (Code::FailedPrecondition, "txetcd-embedded: the disk is full", Unavailable, false),
         ] {
             let error = of(code, message);
             assert_eq!((error.kind(), error.is_perhaps_applied()), (kind, perhaps), "{message}");
             assert!(error.to_string().contains("http://h:1"), "{error}");
+            assert!(error.source().is_some());
         }
+    }
+
+    #[test]
+    fn what_does_not_go_away_by_itself_is_not_repeated() {
+        assert!(of(Code::Unavailable, "etcdserver: no leader").is_transient());
+        assert!(!of(Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded").is_transient());
+        assert!(!of(Code::PermissionDenied, "etcdserver: permission denied").is_transient());
+    }
+
+    #[test]
+    fn a_stream_that_the_server_reset_leaves_the_outcome_open_whatever_its_code() {
+        #[derive(Debug)]
+        struct Reset;
+        impl std::fmt::Display for Reset {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("enhance your calm")
+            }
+        }
+        impl StdError for Reset {}
+        let mut status = Status::new(Code::ResourceExhausted, "h2 protocol error");
+        status.set_source(std::sync::Arc::new(Reset));
+        let error = typed(etcd_client::Error::GRpcStatus(status), "http://h:1");
+        assert_eq!((error.kind(), error.is_perhaps_applied()), (Kind::Unavailable, true));
     }
 }

@@ -14,7 +14,7 @@ use crate::key_value::KeyValue;
 use crate::namespace::Namespace;
 
 /// Which keys to delete.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DeleteRequest {
     keys: KeySet,
     previous: bool,
@@ -63,7 +63,7 @@ impl<'c> IntoFuture for Delete<'c> {
 }
 
 /// The outcome of a delete.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DeleteResponse {
     revision: i64,
     deleted: i64,

@@ -14,7 +14,7 @@ use crate::key_value::KeyValue;
 use crate::namespace::Namespace;
 
 /// Which keys to read, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GetRequest {
     keys: KeySet,
     limit: i64,
@@ -96,7 +96,7 @@ impl<'c> IntoFuture for Get<'c> {
 }
 
 /// The keys that were found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GetResponse {
     revision: i64,
     kvs: Vec<KeyValue>,

@@ -15,7 +15,7 @@ use crate::lease::Lease;
 use crate::namespace::Namespace;
 
 /// Which key to write, and what. `Debug` does not show the value.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct PutRequest {
     key: Vec<u8>,
     value: Vec<u8>,
@@ -85,7 +85,7 @@ impl<'c> IntoFuture for Put<'c> {
 }
 
 /// The outcome of a put.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PutResponse {
     revision: i64,
     previous: Option<KeyValue>,

@@ -34,9 +34,9 @@ impl Endpoints {
         self.0.members.len()
     }
 
-    /// The URL of the endpoint in use.
-    pub(crate) fn current(&self) -> &str {
-        &self.0.members[self.index()].0
+    /// The URL of the endpoint at this place.
+    pub(crate) fn url(&self, index: usize) -> &str {
+        &self.0.members[index].0
     }
 
     /// The place of the endpoint in use, to be given to [`leave`](Self::leave).

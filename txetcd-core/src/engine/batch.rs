@@ -1,19 +1,20 @@
-//! [`Batch`]: reads of single keys that are asked for together travel together.
+//! [`Batch`]: reads that are asked for together travel together.
 //!
 //! Everyone who asks joins the open batch and yields once, so that whatever else its task is about to ask for
 //! (`try_join!`, `join_all`) can join, too; the first one that goes on closes the batch and sends it. All who
 //! wait drive the same future, so that none depends on another one that may be dropped.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
-use txetcd_client::{GetRequest, KeyValue, Result};
+use txetcd_client::{GetRequest, GetResponse, Result};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, unexpected_answer};
 
-/// What was found, in the order of the keys.
-type Found = Arc<Vec<Option<Arc<KeyValue>>>>;
+/// The answers, each to be taken by the one who asked.
+type Answers = Arc<Mutex<Vec<Option<GetResponse>>>>;
 
 /// The reads of one attempt that have not been sent yet.
 #[derive(Default)]
@@ -22,50 +23,53 @@ pub(crate) struct Batch {
 }
 
 struct Open {
-    keys: Vec<Vec<u8>>,
-    answer: Shared<BoxFuture<'static, Result<Found>>>,
+    requests: Vec<GetRequest>,
+    answers: Shared<BoxFuture<'static, Result<Answers>>>,
 }
 
 impl Batch {
-    /// Reads keys, in one request with all others that are asked for at the same moment.
+    /// Reads, in one request with all others that are asked for at the same moment. The answers are in the order of
+    /// the requests.
     pub(crate) async fn get(
         &self,
         snapshot: &Snapshot,
-        keys: Vec<Vec<u8>>,
-    ) -> Result<Vec<Option<Arc<KeyValue>>>> {
-        let count = keys.len();
-        let (first, answer) = {
+        requests: Vec<GetRequest>,
+    ) -> Result<Vec<GetResponse>> {
+        let count = requests.len();
+        let (first, answers) = {
             let mut open = lock(&self.open);
             let batch = open.get_or_insert_with(|| Open {
-                keys: Vec::new(),
-                answer: send(self.open.clone(), snapshot.clone()),
+                requests: Vec::new(),
+                answers: send(Arc::downgrade(&self.open), snapshot.clone()),
             });
-            let first = batch.keys.len();
-            batch.keys.extend(keys);
-            (first, batch.answer.clone())
+            let first = batch.requests.len();
+            batch.requests.extend(requests);
+            (first, batch.answers.clone())
         };
         tokio::task::yield_now().await;
-        let found = answer.await?;
-        Ok(found[first..first + count].to_vec())
+        let answers = answers.await?;
+        let mut answers = lock(&answers);
+        let mine = (first..first + count).map(|at| answers.get_mut(at)?.take());
+        mine.collect::<Option<_>>().ok_or_else(unexpected_answer)
     }
 }
 
-impl std::fmt::Debug for Batch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batch").finish_non_exhaustive()
-    }
-}
-
-fn send(open: Arc<Mutex<Option<Open>>>, snapshot: Snapshot) -> Shared<BoxFuture<'static, Result<Found>>> {
+/// Closes the batch and sends it. Holds it weakly: it is the batch that holds this future.
+fn send(open: Weak<Mutex<Option<Open>>>, snapshot: Snapshot) -> Shared<BoxFuture<'static, Result<Answers>>> {
     async move {
-        let keys = lock(&open).take().map_or_else(Vec::new, |open| open.keys);
-        let requests = keys.into_iter().map(GetRequest::new).collect();
+        let closed = open.upgrade().and_then(|open| lock(&open).take());
+        let requests = closed.map_or_else(Vec::new, |closed| closed.requests);
         let answers = snapshot.fetch(requests).await?;
-        let first = |answer: txetcd_client::GetResponse| answer.into_kvs().into_iter().next().map(Arc::new);
-        Ok(Arc::new(answers.into_iter().map(first).collect()))
+        Ok(Arc::new(Mutex::new(answers.into_iter().map(Some).collect())))
     }
     .boxed()
     .shared()
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").finish_non_exhaustive()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

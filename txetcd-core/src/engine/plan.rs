@@ -5,8 +5,8 @@
 //! needs more compares than etcd takes, the largest *units* are guarded coarsely instead: a unit is a range,
 //! or all single keys of a table, as the range that spans them. A coarse guard is `mod_revision <= snapshot`
 //! over the range, plus the table's generation key, which every commit that deletes rows of the table puts.
-//! Leased rows can vanish without a commit, so they keep their own guards. Coarse guards can only cause a
-//! needless retry.
+//! Leased rows can vanish without a commit, so they keep their own guards. If even that is too much, all units of a
+//! table become one. Coarse guards can only cause a needless retry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use super::Limits;
 use super::bookkeeping::{generation_key, slot_of};
 use super::bounds::{Bounds, after};
 use super::read_set::{Mark, RangeRead, ReadSet};
-use super::view::{Attempt, describe};
+use super::view::Attempt;
 
 /// What the rows that are fetched for the next attempt may weigh, as they were when they were read.
 const PREFETCH_BYTES: usize = 512 * 1024;
@@ -42,14 +42,20 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone)]
 pub(crate) enum Prefetch {
     Key(Vec<u8>),
-    Range(Bounds, u32),
+    /// The range of the read set that stands at this place, up to so many rows.
+    Range {
+        read: usize,
+        limit: u32,
+    },
 }
 
 impl Prefetch {
-    fn request(&self) -> GetRequest {
+    fn request(&self, reads: &ReadSet) -> GetRequest {
         match self {
             Self::Key(key) => GetRequest::new(key.clone()),
-            Self::Range(bounds, limit) => GetRequest::new(bounds.key_set()).limit(*limit),
+            Self::Range { read, limit } => {
+                GetRequest::new(reads.ranges[*read].bounds.key_set()).limit(*limit)
+            }
         }
     }
 }
@@ -73,7 +79,7 @@ impl Plan {
             ));
         }
         let prefetch = prefetch(&attempt, budget);
-        let reads = prefetch.iter().map(|read| read.request().into());
+        let reads = prefetch.iter().map(|read| read.request(&attempt.reads).into());
         let request = Txn::when(guards).then(ops).or_else(reads);
         let size = request.request_size(limits.namespace) + LANE_BYTES;
         if size > limits.bytes {
@@ -146,10 +152,10 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
             );
             return Ok(guards);
         }
-        let largest =
-            units.iter_mut().filter(|unit| !unit.coarse && unit.cost() > 1).max_by_key(|unit| unit.cost());
-        match largest {
-            Some(unit) => unit.coarse = true,
+        let divisible = (0..units.len()).filter(|at| !units[*at].coarse && units[*at].cost() > 1);
+        match divisible.max_by_key(|at| units[*at].cost()) {
+            Some(largest) => units[largest].coarse = true,
+            None if merge(&mut units) => {}
             None => {
                 return Err(Error::new(
                     Kind::TooLarge,
@@ -163,6 +169,24 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
             }
         }
     }
+}
+
+/// Makes one coarse unit of all units of a table that has several. Whether there was one.
+fn merge(units: &mut Vec<Unit>) -> bool {
+    let slots: Vec<u16> = units.iter().map(|unit| slot_of(&unit.bounds.start)).collect();
+    let Some(slot) = slots.iter().find(|slot| slots.iter().filter(|other| other == slot).count() > 1) else {
+        return false;
+    };
+    let (together, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(units).into_iter().partition(|unit| slot_of(&unit.bounds.start) == *slot);
+    *units = rest;
+    units.extend(together.into_iter().reduce(|mut all, unit| {
+        all.bounds.start = all.bounds.start.min(unit.bounds.start);
+        all.bounds.end = all.bounds.end.max(unit.bounds.end);
+        all.rows.extend(unit.rows);
+        Unit { is_range: false, coarse: true, ..all }
+    }));
+    true
 }
 
 /// The ranges, without overlaps, and the single keys of each slot that are in none of them.
@@ -195,22 +219,26 @@ fn units(reads: &ReadSet) -> Vec<Unit> {
 
 fn ops(attempt: &Attempt) -> Vec<Op> {
     let Attempt { reads, writes, .. } = attempt;
-    let clears = writes.clears();
-    // What was read as absent is guarded to be absent still.
-    let deletes: Vec<&[u8]> = writes.deletes().filter(|key| reads.mark(key) != Some(Mark::ABSENT)).collect();
-    let generations: BTreeSet<u16> = clears
-        .iter()
-        .map(|bounds| slot_of(&bounds.start))
-        .chain(deletes.iter().map(|key| slot_of(key)))
-        .collect();
+    // Tables from which a row vanishes now, or may vanish with its lease.
+    let mut generations: BTreeSet<u16> = BTreeSet::new();
     let mut ops: Vec<Op> = Vec::new();
-    ops.extend(clears.iter().map(|bounds| Op::delete(bounds.key_set())));
-    ops.extend(deletes.into_iter().map(Op::delete));
-    ops.extend(writes.puts().map(|(key, put)| {
+    for bounds in writes.clears() {
+        generations.insert(slot_of(&bounds.start));
+        ops.push(Op::delete(bounds.key_set()));
+    }
+    // What was read as absent is guarded to be absent still.
+    for key in writes.deletes().filter(|key| reads.mark(key) != Some(Mark::ABSENT)) {
+        generations.insert(slot_of(key));
+        ops.push(Op::delete(key));
+    }
+    for (key, put) in writes.puts() {
         // A row keeps the lease that it was read with, unless it was deleted in between.
         let lease = if put.replaces_deleted { 0 } else { reads.mark(key).map_or(0, |mark| mark.lease) };
-        Op::from(PutRequest::new(key, &*put.value).lease_id(lease))
-    }));
+        if lease != 0 {
+            generations.insert(slot_of(key));
+        }
+        ops.push(PutRequest::new(key, &*put.value).lease_id(lease).into());
+    }
     ops.extend(generations.into_iter().map(|slot| Op::put(generation_key(slot), [])));
     ops
 }
@@ -228,25 +256,15 @@ fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
     let mut prefetch: Vec<Prefetch> = absent.map(|key| Prefetch::Key(key.to_vec())).collect();
     let keys = reads.keys.iter().filter(|(_, mark)| fits(mark.size));
     prefetch.extend(keys.map(|(key, _)| Prefetch::Key(key.clone())));
-    for range in reads.ranges.iter().filter(|range| range.rows.len() <= PREFETCH_ROWS) {
-        if fits(range.rows.values().map(|mark| mark.size).sum()) {
-            let limit = u32::try_from(range.rows.len() * 2 + 16).unwrap_or(u32::MAX);
-            prefetch.push(Prefetch::Range(range.bounds.clone(), limit));
+    for (read, range) in reads.ranges.iter().enumerate() {
+        let rows = range.rows.len();
+        if rows <= PREFETCH_ROWS && fits(range.rows.values().map(|mark| mark.size).sum()) {
+            let limit = u32::try_from(rows * 2 + 16).unwrap_or(u32::MAX);
+            prefetch.push(Prefetch::Range { read, limit });
         }
     }
     prefetch.truncate(budget);
     prefetch
-}
-
-/// The error of an insert whose row is there already.
-pub(crate) fn already_exists(key: &[u8], attempt: &Attempt) -> Error {
-    let row = describe(key, &attempt.tables);
-    Error::new(
-        Kind::AlreadyExists,
-        format!(
-            "{row}: there is a row with this key already: choose another key, or replace the row with `put`"
-        ),
-    )
 }
 
 #[cfg(test)]
@@ -310,6 +328,18 @@ mod tests {
         let attempt = attempt(reads, writes);
         assert_eq!(guards(&attempt, BUDGET).unwrap().len(), 4);
         assert_eq!(ops(&attempt).len(), 2);
+    }
+
+    #[test]
+    fn many_small_scans_become_one() {
+        let mut reads = ReadSet::default();
+        for n in 0..200 {
+            let rows = [(key(3, n * 10), mark(5))].into();
+            reads.add_range(Bounds::new(key(3, n * 10), key(3, n * 10 + 5)), rows);
+        }
+        let mut writes = WriteSet::default();
+        writes.insert(key(3, 13), vec![]).unwrap();
+        assert_eq!(guards(&attempt(reads, writes), BUDGET).unwrap().len(), 3);
     }
 
     #[test]

@@ -9,9 +9,9 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use txetcd_client::{Error, error::Kind};
+use txetcd_client::{Error, deadline_after, error::Kind};
 
-use super::committer::Conflict;
+use super::conflict::Conflict;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
@@ -39,7 +39,7 @@ pub(crate) struct Attempts {
 
 impl Policy {
     pub(crate) fn start(self) -> Attempts {
-        Attempts { policy: self, deadline: Instant::now() + self.timeout, made: 0 }
+        Attempts { policy: self, deadline: deadline_after(self.timeout), made: 0 }
     }
 }
 
@@ -52,6 +52,9 @@ impl Attempts {
     /// next attempt starts with, or the error that ends the transaction.
     pub(crate) async fn again(&mut self, conflict: Conflict, took: Duration) -> Result<Conflict, Error> {
         self.made += 1;
+        if let Some(error) = conflict.already_exists {
+            return Err(error);
+        }
         if self.policy.max_attempts.is_some_and(|max| self.made >= max) {
             return Err(self.lost(&conflict, format!("after {} attempts", self.made)));
         }

@@ -2,8 +2,9 @@
 //!
 //! A [`Lane`] is a key under the process's session lease that holds a number. Every commit on the lane compares
 //! the number and writes the next one, so that afterwards the lane tells whether a commit was applied, however
-//! its answer was lost. One commit is under way on a lane at a time. Lanes are reused, so there are never more
-//! than [`LANES`], and they vanish with the lease.
+//! its answer was lost. One commit is under way on a lane at a time. Lanes are reused, so there are about as
+//! many as there were commits at once, at most [`MAX_COMMITS`] and those whose outcome is still unknown; they
+//! vanish with the lease.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use txetcd_client::{Client, Compare, GetRequest, KeyValue, Op, PutRequest, Resul
 use super::bookkeeping::lane_key;
 
 /// How many commits of a process are under way at once.
-const LANES: usize = 64;
+const MAX_COMMITS: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Sequencer {
@@ -22,15 +23,22 @@ pub(crate) struct Sequencer {
     session_ttl: Duration,
     permits: Arc<Semaphore>,
     /// Held while a session is started, so that there is only one.
-    session: tokio::sync::Mutex<Option<Lanes>>,
-    free: Mutex<Vec<Lane>>,
+    session: tokio::sync::Mutex<Option<Current>>,
+    free: Mutex<Free>,
 }
 
 /// The session of this process, and how many lanes hang on it.
 #[derive(Debug)]
-struct Lanes {
+struct Current {
     session: Session,
-    count: u16,
+    lanes: u16,
+}
+
+/// The lanes that wait for a commit, all of one lease.
+#[derive(Debug, Default)]
+struct Free {
+    lease: i64,
+    lanes: Vec<Lane>,
 }
 
 /// A lane, and the right to commit on it.
@@ -55,7 +63,7 @@ impl Sequencer {
         Self {
             client,
             session_ttl,
-            permits: Arc::new(Semaphore::new(LANES)),
+            permits: Arc::new(Semaphore::new(MAX_COMMITS)),
             session: tokio::sync::Mutex::new(None),
             free: Mutex::default(),
         }
@@ -74,7 +82,7 @@ impl Sequencer {
 
     fn free_lane(&self) -> Option<Lane> {
         let mut free = lock(&self.free);
-        while let Some(lane) = free.pop() {
+        while let Some(lane) = free.lanes.pop() {
             if lane.session.is_alive() {
                 return Some(lane);
             }
@@ -84,33 +92,37 @@ impl Sequencer {
 
     async fn new_lane(&self) -> Result<Lane> {
         let mut current = self.session.lock().await;
-        let lanes = match &mut *current {
-            Some(lanes) if lanes.session.is_alive() && lanes.count < u16::MAX => lanes,
+        let current = match &mut *current {
+            Some(current) if current.session.is_alive() && current.lanes < u16::MAX => current,
             _ => {
                 let session = self.client.session(self.session_ttl).await?;
-                current.insert(Lanes { session, count: 0 })
+                *lock(&self.free) = Free { lease: session.lease().id(), lanes: Vec::new() };
+                current.insert(Current { session, lanes: 0 })
             }
         };
-        lanes.count += 1;
-        let session = lanes.session.clone();
-        let key = lane_key(session.lease().id(), lanes.count);
+        current.lanes += 1;
+        let session = current.session.clone();
+        let key = lane_key(session.lease().id(), current.lanes);
         Ok(Lane { session, key, number: 0 })
     }
 
     /// Forgets a session that turned out to be lost.
     async fn forget(&self, lost: &Session) {
         let mut current = self.session.lock().await;
-        if current.as_ref().is_some_and(|lanes| lanes.session.lease().id() == lost.lease().id()) {
+        if current.as_ref().is_some_and(|current| current.session.lease().id() == lost.lease().id()) {
             *current = None;
+            *lock(&self.free) = Free::default();
         }
-        lock(&self.free).retain(|lane| lane.session.lease().id() != lost.lease().id());
     }
 }
 
 impl Turn {
-    /// Gives the lane back to be used again.
+    /// Gives the lane back to be used again, unless its session is a former one.
     pub(crate) fn done(self) {
-        lock(&self.sequencer.free).push(self.lane);
+        let mut free = lock(&self.sequencer.free);
+        if free.lease == self.lane.session.lease().id() {
+            free.lanes.push(self.lane);
+        }
     }
 
     /// Never uses the lane or its session again: the lease has expired, or will.

@@ -4,14 +4,15 @@
 //! can write, all that was taken from the snapshot is recorded in the read set, whichever way it came (a
 //! request, an earlier read, or the rows that came with a conflict).
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use txetcd_client::{Error, GetRequest, KeyValue, Result, error::Kind};
+use txetcd_client::{Error, GetRequest, GetResponse, KeyValue, Result, error::Kind};
 
 use super::batch::Batch;
-use super::bookkeeping::slot_of;
 use super::bounds::{Bounds, after};
+use super::known::Known;
+use super::naming::TableNames;
 use super::read_set::{Mark, ReadSet};
 use super::snapshot::Snapshot;
 use super::write_set::{AlreadyPut, Own, WriteSet};
@@ -31,49 +32,8 @@ struct State {
     known: Known,
     reads: ReadSet,
     writes: WriteSet,
-    tables: BTreeMap<u16, &'static str>,
+    tables: TableNames,
     compacted: bool,
-}
-
-/// What is known of the snapshot without asking: it was read before, or came with a conflict.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    keys: BTreeMap<Vec<u8>, Option<Arc<KeyValue>>>,
-    ranges: Vec<(Bounds, Vec<Arc<KeyValue>>)>,
-}
-
-impl Known {
-    pub(crate) fn add_key(&mut self, key: Vec<u8>, kv: Option<KeyValue>) {
-        self.keys.insert(key, kv.map(Arc::new));
-    }
-
-    pub(crate) fn add_range(&mut self, bounds: Bounds, rows: Vec<KeyValue>) {
-        self.ranges.push((bounds, rows.into_iter().map(Arc::new).collect()));
-    }
-
-    fn key(&self, key: &[u8]) -> Option<Option<Arc<KeyValue>>> {
-        if let Some(known) = self.keys.get(key) {
-            return Some(known.clone());
-        }
-        let (_, rows) = self.ranges.iter().find(|(bounds, _)| bounds.contains(key))?;
-        Some(rows.binary_search_by(|kv| kv.key().cmp(key)).ok().map(|at| rows[at].clone()))
-    }
-
-    /// The rows of the beginning of a range, and where what is known ends.
-    fn page(&self, bounds: &Bounds, reverse: bool) -> Option<(Bounds, Vec<Arc<KeyValue>>)> {
-        self.ranges.iter().find_map(|(known, rows)| {
-            let covered = if reverse {
-                (known.start < bounds.end && bounds.end <= known.end)
-                    .then(|| Bounds::new(known.start.clone().max(bounds.start.clone()), bounds.end.clone()))
-            } else {
-                known
-                    .contains(&bounds.start)
-                    .then(|| Bounds::new(bounds.start.clone(), known.end.clone().min(bounds.end.clone())))
-            }?;
-            let rows = rows.iter().filter(|kv| covered.contains(kv.key())).cloned().collect();
-            Some((covered, rows))
-        })
-    }
 }
 
 /// One page of a range: rows in the order asked for, and what is left of the range.
@@ -83,8 +43,8 @@ pub(crate) struct Page {
     pub(crate) rest: Option<Bounds>,
 }
 
-/// A row as the transaction sees it.
-#[derive(Debug, Clone)]
+/// A row as the transaction sees it. `Debug` does not show the value.
+#[derive(Clone)]
 pub(crate) enum Row {
     /// From the snapshot.
     Stored(Arc<KeyValue>),
@@ -108,6 +68,12 @@ impl Row {
     }
 }
 
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Row({} bytes)", self.value().len())
+    }
+}
+
 /// How to read a range.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RangeOptions {
@@ -125,7 +91,7 @@ pub(crate) struct Attempt {
     pub(crate) reads: ReadSet,
     pub(crate) writes: WriteSet,
     /// The names of the tables that were touched, by slot.
-    pub(crate) tables: BTreeMap<u16, &'static str>,
+    pub(crate) tables: TableNames,
     /// The snapshot was compacted while it was read: whatever the closure returned, it runs again.
     pub(crate) compacted: bool,
 }
@@ -142,8 +108,8 @@ impl View {
         Self { snapshot, batch: Batch::default(), records: false, state: Mutex::default() }
     }
 
-    pub(crate) async fn finish(self) -> Attempt {
-        let revision = self.snapshot.revision().await;
+    pub(crate) fn finish(self) -> Attempt {
+        let revision = self.snapshot.revision();
         let State { reads, writes, tables, compacted, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         Attempt { revision, reads, writes, tables, compacted }
@@ -171,17 +137,18 @@ impl View {
         if missing.is_empty() {
             return Ok(rows.into_iter().map(Option::unwrap_or_default).collect());
         }
-        let found = self.answered(self.batch.get(&self.snapshot, missing.clone()).await)?;
+        let found = self.fetch(missing.iter().map(|key| GetRequest::new(key.as_slice())).collect()).await?;
         let mut found = missing.into_iter().zip(found);
         let mut state = self.state();
         Ok(rows
             .into_iter()
             .map(|row| {
                 row.unwrap_or_else(|| {
-                    let (key, kv) = found.next()?;
+                    let (key, answer) = found.next()?;
+                    let kv = answer.into_kvs().into_iter().next().map(Arc::new);
                     if self.records {
                         state.reads.add_key(&key, Mark::of(kv.as_deref(), true));
-                        state.known.keys.insert(key, kv.clone());
+                        state.known.add_key(key, kv.clone());
                     }
                     kv.map(Row::Stored)
                 })
@@ -227,8 +194,8 @@ impl View {
     pub(crate) async fn count(&self, bounds: Bounds) -> Result<u64> {
         if !self.records {
             let request = GetRequest::new(bounds.key_set()).count_only();
-            let answer = self.answered(self.snapshot.fetch(vec![request]).await)?;
-            return Ok(answer.first().map_or(0, txetcd_client::GetResponse::count));
+            let answer = self.fetch(vec![request]).await?;
+            return Ok(answer.first().map_or(0, GetResponse::count));
         }
         // The keys themselves are needed, to tell a deletion of one from the insertion of another.
         let options = RangeOptions { reverse: false, keys_only: true, limit: 5_000 };
@@ -278,7 +245,7 @@ impl View {
         if options.keys_only {
             request = request.keys_only();
         }
-        let answer = self.answered(self.snapshot.fetch(vec![request]).await)?;
+        let answer = self.fetch(vec![request]).await?;
         let answer = answer.into_iter().next().ok_or_else(super::snapshot::unexpected_answer)?;
         let more = answer.more();
         let mut rows = answer.into_kvs();
@@ -296,9 +263,10 @@ impl View {
         Ok((covered, rows.into_iter().map(Arc::new).collect()))
     }
 
-    /// Notes what an error of the snapshot means for the attempt.
-    fn answered<T>(&self, answer: Result<T>) -> Result<T> {
-        answer.map_err(|error| {
+    /// Asks the store, together with whoever asks at the same moment, and notes what an error means for the
+    /// attempt.
+    async fn fetch(&self, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
+        self.batch.get(&self.snapshot, requests).await.map_err(|error| {
             if !error.is_compacted() {
                 return error;
             }
@@ -330,19 +298,5 @@ impl State {
             self.reads.add_key(key, Mark::of(known.as_deref(), true));
         }
         Some(known.map(Row::Stored))
-    }
-}
-
-/// How a key is shown in messages: `User (slot 1), key "alice"`.
-pub(crate) fn describe(key: &[u8], tables: &BTreeMap<u16, &'static str>) -> String {
-    let slot = slot_of(key);
-    let rest = key.get(2..).unwrap_or_default();
-    let shown = match std::str::from_utf8(rest) {
-        Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => format!("{text:?}"),
-        _ => rest.iter().fold("0x".to_owned(), |shown, byte| shown + &format!("{byte:02x}")),
-    };
-    match tables.get(&slot) {
-        Some(name) => format!("{name} (slot {slot}), key {shown}"),
-        None => format!("slot {slot}, key {shown}"),
     }
 }

@@ -1,6 +1,7 @@
 //! [`WriteSet`]: what an attempt will write. Nothing of it is sent before the commit.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use super::bounds::Bounds;
@@ -13,12 +14,18 @@ pub(crate) enum Own {
     Deleted,
 }
 
-/// A row that is put.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A row that is put. `Debug` does not show the value.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Put {
     pub(crate) value: Arc<[u8]>,
     /// The transaction deleted the row before, so that this is another one.
     pub(crate) replaces_deleted: bool,
+}
+
+impl fmt::Debug for Put {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Put({} bytes)", self.value.len())
+    }
 }
 
 /// What is to be written: the last word on each key, over ranges that were cleared before it.
@@ -67,7 +74,11 @@ impl WriteSet {
 
     pub(crate) fn clear(&mut self, bounds: Bounds) {
         self.rows.retain(|key, _| !bounds.contains(key));
-        self.cleared.push(bounds);
+        let covers = |outer: &Bounds, inner: &Bounds| outer.start <= inner.start && inner.end <= outer.end;
+        if !self.cleared.iter().any(|cleared| covers(cleared, &bounds)) {
+            self.cleared.retain(|cleared| !covers(&bounds, cleared));
+            self.cleared.push(bounds);
+        }
     }
 
     /// What the transaction itself says about a key, if anything.

@@ -1,6 +1,6 @@
 //! [`KeyPrefix`]: what many keys begin with.
 
-use super::{Key, KeyError};
+use super::{Key, KeyError, KeyLike};
 
 /// The beginning of keys of type `K`: of a string or byte string, or the first elements of a tuple.
 #[diagnostic::on_unimplemented(
@@ -33,6 +33,12 @@ raw_prefixes! {
 
 macro_rules! tuple_prefixes {
     ($($rest:ident)+) => {
+        impl<$($rest: Key),+> KeyPrefix<(String, $($rest),+)> for &str {
+            fn encode_prefix(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+                KeyLike::<String>::encode_key_part(*self, out)
+            }
+        }
+
         impl<A: Key, $($rest: Key),+> KeyPrefix<(A, $($rest),+)> for A {
             fn encode_prefix(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
                 self.encode_part(out)

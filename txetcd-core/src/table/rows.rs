@@ -11,7 +11,8 @@ use txetcd_client::{Error, Result, error::Kind};
 use super::scan::Scan;
 use crate::codec::CodecError;
 use crate::engine::bounds::{Bounds, after};
-use crate::engine::view::{Row, View, describe};
+use crate::engine::naming::describe;
+use crate::engine::view::{Row, View};
 use crate::key::{Key, KeyError, KeyLike, KeyPrefix};
 use crate::txn::{Read, WriteTxn};
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use futures_util::future;
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use txetcd_client::{Error, Result, error::Kind};
 
 use super::rows::Rows;
@@ -114,6 +114,10 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
     pub async fn page(self, rows: usize) -> Result<Page<V>> {
         let table = self.table;
         // One more row tells whether there is a next page.
+        if rows == 0 {
+            return Err(Error::new(Kind::InvalidArgument, "a page has at least one row: `page(0)` has none"));
+        }
+        let rows = rows.min(self.limit.unwrap_or(usize::MAX));
         let mut found = self.limit(rows.saturating_add(1)).gather(false, |row| Ok(row.clone())).await?;
         let more = found.len() > rows;
         found.truncate(rows);
@@ -124,7 +128,7 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
 
     /// The rows as they come. A row that cannot be decoded is an error in its place, and the stream goes on; an
     /// error of the store ends it.
-    pub fn stream(self) -> impl Stream<Item = Result<V>> + Send + 't {
+    pub fn stream(self) -> BoxStream<'t, Result<V>> {
         let table = self.table;
         stream::once(future::ready(self.cursor(false)))
             .map_ok(|cursor| {
@@ -134,6 +138,7 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
             })
             .try_flatten()
             .map(move |row| table.decode(&row?))
+            .boxed()
     }
 
     async fn gather<U>(self, keys_only: bool, mut each: impl FnMut(&Row) -> Result<U>) -> Result<Vec<U>> {

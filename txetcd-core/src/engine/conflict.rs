@@ -1,0 +1,104 @@
+//! [`Conflict`]: what is known after a commit was refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use txetcd_client::{Error, KeyValue};
+
+use super::bounds::after;
+use super::known::Known;
+use super::naming::{already_exists, describe};
+use super::plan::{Plan, Prefetch};
+use super::read_set::Mark;
+use super::view::Attempt;
+
+/// How many keys an error names.
+const NAMED_KEYS: usize = 3;
+
+/// What is known after a conflict.
+#[derive(Debug)]
+pub(crate) struct Conflict {
+    /// `known` is of this revision; `None` if the store has to be read anew.
+    pub(crate) revision: Option<i64>,
+    pub(crate) known: Known,
+    /// What changed, as far as known, for messages.
+    pub(crate) keys: Vec<String>,
+    /// Set if all that was read is as it was, and an inserted row was there: then the transaction's answer is
+    /// this, as of the revision.
+    pub(crate) already_exists: Option<Error>,
+}
+
+impl Conflict {
+    /// From the rows that came with the refusal, in the order of the plan's prefetch.
+    pub(crate) fn new(plan: &Plan, revision: i64, answers: Vec<Vec<KeyValue>>) -> Self {
+        let Attempt { reads, tables, .. } = &plan.attempt;
+        let mut known = Known::default();
+        let mut changed = Vec::new();
+        let mut exists = None;
+        let mut unchanged_reads = 0;
+        for (read, rows) in plan.prefetch.iter().zip(answers) {
+            match read {
+                Prefetch::Key(key) => {
+                    let kv = rows.into_iter().next();
+                    let now = Mark::of(kv.as_ref(), true);
+                    match reads.keys.get(key) {
+                        Some(read) if read.mod_revision == now.mod_revision => unchanged_reads += 1,
+                        Some(_) => changed.push(describe(key, tables)),
+                        None if now != Mark::ABSENT => exists = exists.or(Some(key)),
+                        None => {}
+                    }
+                    known.add_key(key.clone(), kv.map(Arc::new));
+                }
+                Prefetch::Range { read, limit } => {
+                    let Some(range) = reads.ranges.get(*read) else { continue };
+                    let was = range.rows.iter().map(|(key, mark)| (key.as_slice(), mark.mod_revision));
+                    let is = rows.iter().map(|kv| (kv.key(), kv.mod_revision()));
+                    let differing = difference(was, is);
+                    unchanged_reads += usize::from(differing.is_empty());
+                    changed.extend(differing.into_iter().map(|key| describe(key, tables)));
+                    let mut bounds = range.bounds.clone();
+                    if rows.len() == *limit as usize
+                        && let Some(last) = rows.last()
+                    {
+                        bounds.end = after(last.key());
+                    }
+                    known.add_range(bounds, rows);
+                }
+            }
+        }
+        let all_unchanged = unchanged_reads == reads.keys.len() + reads.ranges.len();
+        let already_exists = exists.filter(|_| all_unchanged).map(|key| already_exists(key, tables));
+        if changed.is_empty() {
+            changed.extend(exists.map(|key| describe(key, tables)));
+        }
+        if changed.is_empty() {
+            changed = touched(&plan.attempt);
+        }
+        changed.truncate(NAMED_KEYS);
+        Self { revision: Some(revision), known, keys: changed, already_exists }
+    }
+
+    /// Nothing is known but that the transaction was not applied.
+    pub(crate) fn to_be_read_anew(plan: &Plan) -> Self {
+        Self { revision: None, known: Known::default(), keys: touched(&plan.attempt), already_exists: None }
+    }
+}
+
+/// Some of what the attempt read, where what changed is not known.
+fn touched(attempt: &Attempt) -> Vec<String> {
+    let ranges = attempt.reads.ranges.iter().map(|range| &range.bounds.start);
+    let keys = attempt.reads.keys.keys().chain(ranges);
+    keys.take(NAMED_KEYS).map(|key| describe(key, &attempt.tables)).collect()
+}
+
+/// The keys that are in one of two lists only, or in both with different revisions.
+fn difference<'a>(
+    was: impl Iterator<Item = (&'a [u8], i64)>,
+    is: impl Iterator<Item = (&'a [u8], i64)>,
+) -> Vec<&'a [u8]> {
+    let mut both: BTreeMap<&[u8], [i64; 2]> = was.map(|(key, revision)| (key, [revision, 0])).collect();
+    for (key, revision) in is {
+        both.entry(key).or_default()[1] = revision;
+    }
+    both.into_iter().filter(|(_, [was, is])| was != is).map(|(key, _)| key).collect()
+}
