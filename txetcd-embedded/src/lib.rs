@@ -43,6 +43,8 @@ mod lease;
 mod open_error;
 mod proto;
 mod retention;
+mod serve;
+mod serve_error;
 mod service;
 mod storage;
 mod store;
@@ -51,4 +53,6 @@ mod writer;
 
 pub use builder::Builder;
 pub use open_error::OpenError;
+pub use serve::{Server, serve, serve_exposed};
+pub use serve_error::ServeError;
 pub use store::Store;

@@ -2,7 +2,8 @@
 //! compared. Where several versions of etcd disagree, the newest one is right.
 //!
 //! Runs against the servers in `TXETCD_TEST_SERVERS` (`NAME=http://127.0.0.1:PORT`, separated by commas),
-//! which no other test may write to meanwhile. Does nothing without that variable.
+//! which no other test may write to meanwhile. Does nothing without that variable. `TXETCD_TEST_SEQUENCES`
+//! asks for more than the few sequences of a usual run, and `TXETCD_TEST_SEED` for others.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -12,7 +13,7 @@ mod operation;
 mod world;
 
 use proptest::collection::vec;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use txetcd_embedded::Store;
 
 use operation::operation;
@@ -22,11 +23,14 @@ use world::World;
 /// Sequences of operations for each server, and operations in each at most.
 const SEQUENCES: u32 = 150;
 const OPERATIONS: usize = 40;
+const SEED: u64 = 1;
 
 #[test]
 fn answers_equal_those_of_etcd() {
     let Ok(servers) = std::env::var("TXETCD_TEST_SERVERS") else { return };
-    let sequences = std::env::var("TXETCD_TEST_SEQUENCES").ok().and_then(|number| number.parse().ok());
+    let number = |name| std::env::var(name).ok().map(|number| number.parse::<u64>().expect(name));
+    let sequences = number("TXETCD_TEST_SEQUENCES").map_or(SEQUENCES, |number| number.try_into().unwrap());
+    let seed = number("TXETCD_TEST_SEED").unwrap_or(SEED);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     for server in servers.split(',').filter(|server| !server.trim().is_empty()) {
         let (name, url) = server.trim().split_once('=').expect("NAME=URL");
@@ -34,14 +38,18 @@ fn answers_equal_those_of_etcd() {
             let store = Store::memory().unwrap();
             World::new(Rpc::embedded(&store), Rpc::connect(url).await).await
         });
-        println!("{name}: etcd {}", world.version());
-        let config =
-            Config { cases: sequences.unwrap_or(SEQUENCES), failure_persistence: None, ..Config::default() };
+        let config = Config {
+            cases: sequences,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(seed),
+            ..Config::default()
+        };
         let result = TestRunner::new(config)
             .run(&vec(operation(), 1..OPERATIONS), |operations| runtime.block_on(world.run(&operations)));
         if let Err(failure) = result {
             panic!("the embedded store and {name} differ: {failure}");
         }
         runtime.block_on(world.clear());
+        println!("etcd {}: {} operations in {sequences} sequences", world.version(), world.operations());
     }
 }
