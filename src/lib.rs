@@ -62,7 +62,7 @@ pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Keyed, Persist};
 pub use txetcd_core::{
     At, Database, DatabaseBuilder, Oid, PMap, Page, Read, ReadTxn, Scan, Stats, Status, Table, Timestamp,
-    TimestampError, Token, TxnFn, Uuid, WriteTxn, codec,
+    TimestampError, Token, TxnFn, Uuid, WriteTxn, codec, pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 

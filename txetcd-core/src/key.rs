@@ -11,6 +11,8 @@
 //! | `i8` to `i128` | big-endian, sign bit flipped |
 //! | `f32`, `f64` | big-endian, negative: all bits flipped, else the sign bit: the order of `total_cmp` |
 //! | [`Timestamp`](crate::Timestamp) | nanoseconds since 1970 as `i64`, big-endian; earlier ones are refused |
+//! | `chrono::DateTime<Utc>`, `time::UtcDateTime`, `jiff::Timestamp` | as a [`Timestamp`](crate::Timestamp); each by the feature of its crate |
+//! | `chrono::NaiveDate`, `time::Date`, `jiff::civil::Date` | the days since 1970-01-01 as an `i32`; by the same features |
 //! | `bool` | `00` or `01` |
 //! | `char` | its code point, `u32` big-endian |
 //! | `[u8; N]` | as they are |
@@ -25,14 +27,22 @@
 use std::fmt;
 
 mod array;
+#[cfg(feature = "chrono")]
+mod chrono;
+#[cfg(any(feature = "chrono", feature = "time", feature = "jiff"))]
+mod convert;
 mod float;
 mod integer;
+#[cfg(feature = "jiff")]
+mod jiff;
 mod like;
 mod option;
 mod prefix;
 pub(crate) mod read;
 mod scalar;
 mod text;
+#[cfg(feature = "time")]
+mod time;
 mod tuple;
 mod uuid;
 mod variant;

@@ -8,6 +8,7 @@ mod engine;
 pub mod key;
 mod oid;
 pub mod persist;
+pub mod pmap;
 mod table;
 mod timestamp;
 mod txn;
