@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 use txetcd::codec::{Cbor, Codec, CodecError, Compression, Json};
-use txetcd::{Key, Keyed, Persist, Table, Uuid};
+use txetcd::{Field, Key, Keyed, Persist, Place, Table, Uuid};
 
 /// What is stored for a row.
 fn stored<T: Persist>(row: &T) -> Vec<u8> {
@@ -68,17 +68,31 @@ fn a_row_comes_back() {
 
 #[test]
 fn the_declaration_is_constants() {
-    assert_eq!(User::SLOT, 1);
+    assert_eq!(User::PLACE, Place::Slot(1));
     assert_eq!(User::NAME, "User");
     assert_eq!(User::COMPRESSION, Compression::None);
     assert_eq!(user().key(), &Uuid::from_u128(7));
+    let fields: Vec<(&str, bool)> = User::FIELDS.iter().map(|field| (field.name, field.optional)).collect();
+    let expected = [("oid", false), ("email", false), ("name", true), ("tags", false), ("friendly", true)];
+    assert_eq!(fields, expected);
+
+    #[derive(Persist)]
+    #[pmap(oid = "6ba7b810-9dad-41d1-80b4-00c04fd430c8", key = u32)]
+    struct Allocated {
+        #[pmap(rename = "text", alias = "words", alias = "txt")]
+        body: String,
+        #[pmap(skip)]
+        _seen: bool,
+    }
+    assert_eq!(Allocated::PLACE, Place::Catalogue(Uuid::from_u128(0x6ba7b810_9dad_41d1_80b4_00c04fd430c8)));
+    assert_eq!(Allocated::FIELDS, [Field { name: "text", aliases: &["words", "txt"], optional: false }]);
 
     #[derive(Persist)]
     #[pmap(slot = 65534, key = String, codec = Json, compress = zlib, name = "all events")]
     struct Event {
         _what: String,
     }
-    assert_eq!(Event::SLOT, 65534);
+    assert_eq!(Event::PLACE, Place::Slot(65534));
     assert_eq!(Event::NAME, "all events");
     assert_eq!(Event::COMPRESSION, Compression::Zlib);
 }
@@ -611,7 +625,7 @@ mod by_macro {
 fn a_macro_may_declare_rows() {
     let row = by_macro::Row { key: ("a".into(), 2), list: vec![None, Some(1)], own: 3 };
     assert_eq!(again(&row), row);
-    assert_eq!(by_macro::Row::SLOT, 4);
+    assert_eq!(by_macro::Row::PLACE, Place::Slot(4));
 }
 
 /// Rows for other programs, in the most pedantic of libraries.

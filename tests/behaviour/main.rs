@@ -7,6 +7,7 @@
 mod store;
 
 mod cancellation;
+mod catalogue;
 mod closures;
 mod concurrency;
 mod connecting;

@@ -15,6 +15,7 @@ pub use builder::DatabaseBuilder;
 pub use stats::Stats;
 pub use status::Status;
 
+use crate::catalogue::slots::Slots;
 use crate::engine::Engine;
 use crate::engine::committer::Outcome;
 use crate::txn::{ReadTxn, TxnFn, WriteTxn};
@@ -191,6 +192,10 @@ impl Database {
             Engine::count(&self.engine.counters.transactions);
             return Ok(value);
         }
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.engine.slots
     }
 
     fn writable(&self) -> Result<()> {

@@ -47,6 +47,7 @@ use std::time::Duration;
 
 use txetcd_client::Client;
 
+use crate::catalogue::slots::Slots;
 use sequencer::Sequencer;
 
 /// The engine of one [`Database`](crate::Database), shared by its transactions.
@@ -57,6 +58,7 @@ pub(crate) struct Engine {
     pub(crate) policy: policy::Policy,
     pub(crate) sequencer: Arc<Sequencer>,
     pub(crate) counters: Counters,
+    pub(crate) slots: Arc<Slots>,
 }
 
 /// What the server accepts in one transaction.
@@ -88,7 +90,7 @@ impl Engine {
     pub(crate) fn new(client: Client, limits: Limits, policy: policy::Policy, session_ttl: Duration) -> Self {
         let limits = Limits { namespace: client.namespace().len(), ..limits };
         let sequencer = Arc::new(Sequencer::new(client.clone(), session_ttl));
-        Self { client, limits, policy, sequencer, counters: Counters::default() }
+        Self { client, limits, policy, sequencer, counters: Counters::default(), slots: Arc::default() }
     }
 
     pub(crate) fn count(counter: &AtomicU64) {

@@ -2,6 +2,7 @@
 //!
 //! Programs use the facade crate `txetcd`, which re-exports all of this.
 
+mod catalogue;
 pub mod codec;
 mod database;
 mod engine;
@@ -13,6 +14,7 @@ mod table;
 mod timestamp;
 mod txn;
 
+pub use catalogue::TableInfo;
 pub use database::{At, Database, DatabaseBuilder, Stats, Status};
 pub use oid::Oid;
 pub use table::scan::{Page, Scan, Token};

@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserializer, Serialize, Serializer};
 
+use uuid::Uuid;
+
 use crate::codec::{Codec, Compression, Marshal};
 use crate::key::Key;
 
@@ -20,12 +22,63 @@ pub trait Persist: Sized + Send + Sync + 'static {
     type Marshal: 'static;
     /// The format of the stored value.
     type Codec: Codec<Self, Self::Marshal>;
-    /// The table's number, `1..=65534`: the first two bytes of its etcd keys, big-endian.
-    const SLOT: u16;
-    /// The table's name in messages: the struct's, unless `#[pmap(name = "...")]` says otherwise.
+    /// Where the table is.
+    const PLACE: Place;
+    /// The table's name, in messages and in the catalogue: the struct's, unless `#[pmap(name = "...")]` says
+    /// otherwise.
     const NAME: &'static str;
+    /// The stored fields, in order; empty for an enum or a tuple struct.
+    const FIELDS: &'static [Field];
     /// How values are compressed after encoding.
     const COMPRESSION: Compression;
+}
+
+/// Where a table is: the slot whose number stands at the front of its etcd keys, as two bytes, big-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In this slot, `1..=65534`.
+    Slot(u16),
+    /// In the slot that the catalogue has for this id; [`Database::attach`](crate::Database::attach) looks it up, or
+    /// allocates one.
+    Catalogue(Uuid),
+}
+
+impl Place {
+    const fn is_same(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Slot(slot), Self::Slot(other)) => slot == other,
+            (Self::Catalogue(oid), Self::Catalogue(other)) => oid.as_u128() == other.as_u128(),
+            _ => false,
+        }
+    }
+}
+
+/// A stored field of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// The name under which it is written.
+    pub name: &'static str,
+    /// Further names under which it is read.
+    pub aliases: &'static [&'static str],
+    /// Whether a row can be read that does not have it.
+    pub optional: bool,
+}
+
+/// Stops the compiler if two tables are in one place. For `schema!`.
+#[doc(hidden)]
+pub const fn assert_distinct(places: &[Place]) {
+    let mut at = 0;
+    while at < places.len() {
+        let mut other = at + 1;
+        while other < places.len() {
+            assert!(
+                !places[at].is_same(places[other]),
+                "two tables of this schema have the same slot or oid"
+            );
+            other += 1;
+        }
+        at += 1;
+    }
 }
 
 /// A row that holds its own key in the field marked `#[pmap(key)]`.

@@ -4,18 +4,18 @@
 //! slot, the name and the codec come from: the struct's declaration. [`PMap`] is the same without a struct.
 
 mod pmap;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod scan;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
 
-use txetcd_client::Result;
+use txetcd_client::{Error, Result, error::Kind};
 
 use crate::codec::Codec as _;
 use crate::key::{KeyLike, KeyPrefix};
-use crate::persist::{Keyed, Persist};
+use crate::persist::{Keyed, Persist, Place};
 use crate::txn::{Read, WriteTxn};
 use rows::Rows;
 use scan::Scan;
@@ -32,7 +32,7 @@ pub struct Table<T> {
 impl<T: Persist> Table<T> {
     /// The table of `T`; `T::table()` calls this.
     pub const fn new() -> Self {
-        const { assert!(T::SLOT != 0 && T::SLOT != u16::MAX, "a slot is a number from 1 to 65534") };
+        const { assert!(!matches!(T::PLACE, Place::Slot(0 | u16::MAX)), "a slot is a number from 1 to 65534") };
         Self { rows: PhantomData }
     }
 
@@ -53,7 +53,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// If the row or its key has no encoded form.
     pub fn put_at<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q, row: &T) -> Result<()> {
-        Self::rows().put(txn, key, row)
+        Self::rows(txn)?.put(txn, key, row)
     }
 
     /// Writes a row that must not be there yet. Buffered: whether it is there is found out at commit, which
@@ -74,7 +74,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// As [`insert`](Self::insert).
     pub fn insert_at<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q, row: &T) -> Result<()> {
-        Self::rows().insert(txn, key, row)
+        Self::rows(txn)?.insert(txn, key, row)
     }
 
     /// Reads a row. Sees the transaction's own writes. What is asked for at the same moment travels together.
@@ -82,7 +82,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// [`Error::is_decode`] if the stored bytes are not a `T`; the store's own.
     pub async fn get<R: Read, Q: KeyLike<T::Key> + ?Sized>(&self, txn: &R, key: &Q) -> Result<Option<T>> {
-        Self::rows().get(txn, key).await
+        Self::rows(txn)?.get(txn, key).await
     }
 
     /// Reads rows, in one request; the answer is in the order of the keys.
@@ -90,7 +90,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn get_many<R: Read, Q: KeyLike<T::Key>>(&self, txn: &R, keys: &[Q]) -> Result<Vec<Option<T>>> {
-        Self::rows().get_many(txn, keys).await
+        Self::rows(txn)?.get_many(txn, keys).await
     }
 
     /// Whether there is a row with this key.
@@ -98,7 +98,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// The store's own. The row is not decoded.
     pub async fn contains<R: Read, Q: KeyLike<T::Key> + ?Sized>(&self, txn: &R, key: &Q) -> Result<bool> {
-        Self::rows().contains(txn, key).await
+        Self::rows(txn)?.contains(txn, key).await
     }
 
     /// Deletes a row, if it is there. Buffered.
@@ -106,7 +106,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// If the key has no encoded form.
     pub fn delete<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q) -> Result<()> {
-        Self::rows().delete(txn, key)
+        Self::rows(txn)?.delete(txn, key)
     }
 
     /// Reads a row and deletes it.
@@ -114,7 +114,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// As [`get`](Self::get); then nothing is deleted.
     pub async fn take<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q) -> Result<Option<T>> {
-        Self::rows().take(txn, key).await
+        Self::rows(txn)?.take(txn, key).await
     }
 
     /// Deletes all rows. Buffered. It is one operation, and one more for each row that the transaction puts into the
@@ -123,7 +123,7 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// None today.
     pub async fn truncate(&self, txn: &WriteTxn) -> Result<()> {
-        Self::rows().truncate(txn);
+        Self::rows(txn)?.truncate(txn);
         Ok(())
     }
 
@@ -132,12 +132,12 @@ impl<T: Persist> Table<T> {
     /// # Errors
     /// The store's own.
     pub async fn count<R: Read>(&self, txn: &R) -> Result<u64> {
-        Self::rows().count(txn).await
+        Self::rows(txn)?.count(txn).await
     }
 
     /// All rows, in the order of their keys.
     pub fn all<'t, R: Read>(&self, txn: &'t R) -> Scan<'t, T::Key, T> {
-        Self::rows().all(txn)
+        Scan::of(Self::rows(txn), txn, |rows| Ok(rows.bounds()))
     }
 
     /// The rows whose keys are in a range: `a..b`, `a..=b`, `a..`, `..b`.
@@ -146,17 +146,29 @@ impl<T: Persist> Table<T> {
         txn: &'t R,
         range: impl RangeBounds<Q>,
     ) -> Scan<'t, T::Key, T> {
-        Self::rows().range(txn, &range)
+        Scan::of(Self::rows(txn), txn, |rows| rows.range_bounds(&range))
     }
 
     /// The rows whose keys begin so: the beginning of a string, or the first elements of a tuple.
     pub fn prefix<'t, R: Read>(&self, txn: &'t R, prefix: impl KeyPrefix<T::Key>) -> Scan<'t, T::Key, T> {
-        Self::rows().prefix(txn, &prefix)
+        Scan::of(Self::rows(txn), txn, |rows| rows.prefix_bounds(&prefix))
     }
 
-    fn rows() -> Rows<T::Key, T> {
-        Rows {
-            slot: T::SLOT,
+    fn rows<R: Read>(txn: &R) -> Result<Rows<T::Key, T>> {
+        let slot = match T::PLACE {
+            Place::Slot(slot) => slot,
+            Place::Catalogue(oid) => txn.view().slots().get(&oid).ok_or_else(|| {
+                Error::new(
+                    Kind::InvalidArgument,
+                    format!(
+                        "{0}: its slot is in the catalogue: call `db.attach::<{0}>().await?` once after connecting",
+                        T::NAME
+                    ),
+                )
+            })?,
+        };
+        Ok(Rows {
+            slot,
             name: T::NAME,
             encode: |row| {
                 let mut value = Vec::new();
@@ -165,7 +177,7 @@ impl<T: Persist> Table<T> {
             },
             decode: |value| T::Codec::decode(&T::COMPRESSION.decompress(value)?),
             key: PhantomData,
-        }
+        })
     }
 }
 
@@ -185,6 +197,6 @@ impl<T> Copy for Table<T> {}
 
 impl<T: Persist> fmt::Debug for Table<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Table({}, slot {})", T::NAME, T::SLOT)
+        write!(f, "Table({}, {:?})", T::NAME, T::PLACE)
     }
 }

@@ -56,7 +56,12 @@ pub struct WriteTxn {
 
 impl ReadTxn {
     pub(crate) fn new(engine: &Engine, revision: Option<i64>) -> Self {
-        Self { view: View::reading(Snapshot::new(engine.client.clone(), engine.limits.ops, revision)) }
+        Self {
+            view: View::reading(
+                Snapshot::new(engine.client.clone(), engine.limits.ops, revision),
+                engine.slots.clone(),
+            ),
+        }
     }
 
     pub(crate) fn into_view(self) -> View {
@@ -69,7 +74,7 @@ impl WriteTxn {
     pub(crate) fn new(engine: &Arc<Engine>, after: Option<Conflict>) -> Self {
         let (revision, known) = after.map_or((None, Known::default()), |after| (after.revision, after.known));
         let snapshot = Snapshot::new(engine.client.clone(), engine.limits.ops, revision);
-        Self { view: View::recording(snapshot, known), engine: engine.clone() }
+        Self { view: View::recording(snapshot, engine.slots.clone(), known), engine: engine.clone() }
     }
 
     pub(crate) fn into_view(self) -> View {

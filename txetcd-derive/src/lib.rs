@@ -44,7 +44,8 @@ use self::schema::key::KeySchema;
 ///
 /// | attribute | meaning |
 /// | --- | --- |
-/// | `slot = 1` | the table's number, 1 to 65534; required, and never another one once there are rows |
+/// | `slot = 1` | the table's number, 1 to 65534; never another one once there are rows |
+/// | `oid = "6ba7b810-..."` | instead of a slot: the table's id, for which `db.attach` finds or allocates a slot |
 /// | `key = Type` | the type of the primary key; may be left out where a field is the key |
 /// | `codec = Type` | the format of stored values; `Cbor` if left out |
 /// | `compress = zlib` | compresses stored values: `zlib`, `snappy`, `zstd` or `lz4`, each a feature of the crate |

@@ -18,6 +18,7 @@ mod suggestion;
 use syn::{DeriveInput, Generics, Ident, Path, Type};
 
 use self::container::Container;
+pub(crate) use self::container::TablePlace;
 pub(crate) use self::data::{Data, Fields, Style};
 pub(crate) use self::field::{Fallback, Field, Wire};
 use self::mistakes::Mistakes;
@@ -31,8 +32,8 @@ pub(crate) struct Schema {
     pub(crate) generics: Generics,
     /// The path of the facade crate.
     pub(crate) facade: Path,
-    /// The table's number.
-    pub(crate) slot: u16,
+    /// Where the table is.
+    pub(crate) place: TablePlace,
     /// The table's name.
     pub(crate) name: String,
     /// The primary key.
@@ -65,22 +66,22 @@ impl Schema {
         let generics = generics::check(&input.generics, &receiver, &mut mistakes);
         let data = Data::parse(input, &receiver, &mut mistakes);
         let key = PrimaryKey::find(input, &container, &data, &mut mistakes);
-        if container.slot.is_none() {
+        if container.place.is_none() {
             mistakes.push_at(
                 &input.ident,
-                "no slot: add `#[pmap(slot = N)]`, where N is a number from 1 to 65534 that no other table of the database has",
+                "no slot: add `#[pmap(slot = N)]`, where N is a number from 1 to 65534 that no other table of the database has, or `#[pmap(oid = \"...\")]` with a uuid of the table's own, to have a slot allocated",
             );
         }
         mistakes.into_result()?;
         // A value is missing only where its absence was a mistake.
-        let (Some(slot), Some(key), Some(data)) = (container.slot.flatten(), key, data) else {
+        let (Some(place), Some(key), Some(data)) = (container.place.flatten(), key, data) else {
             return Err(syn::Error::new_spanned(&input.ident, "`Persist` cannot be derived for this type"));
         };
         Ok(Self {
             ident: input.ident.clone(),
             generics,
             facade: container.facade,
-            slot,
+            place,
             name: container.name,
             key,
             codec: container.codec,

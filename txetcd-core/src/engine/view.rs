@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use txetcd_client::{Error, GetRequest, GetResponse, KeyValue, Result, error::Kind};
 
+use crate::catalogue::slots::Slots;
+
 use super::batch::Batch;
 use super::bounds::{Bounds, after};
 use super::known::Known;
@@ -22,6 +24,7 @@ use super::write_set::{AlreadyPut, Own, WriteSet};
 pub(crate) struct View {
     snapshot: Snapshot,
     batch: Batch,
+    slots: Arc<Slots>,
     /// Whether reads are recorded; a transaction that only reads needs no validation.
     records: bool,
     state: Mutex<State>,
@@ -98,14 +101,19 @@ pub(crate) struct Attempt {
 
 impl View {
     /// A view whose reads are recorded, with what is known of the snapshot.
-    pub(crate) fn recording(snapshot: Snapshot, known: Known) -> Self {
+    pub(crate) fn recording(snapshot: Snapshot, slots: Arc<Slots>, known: Known) -> Self {
         let state = State { known, ..State::default() };
-        Self { snapshot, batch: Batch::default(), records: true, state: Mutex::new(state) }
+        Self { snapshot, batch: Batch::default(), slots, records: true, state: Mutex::new(state) }
     }
 
     /// A view for reading only.
-    pub(crate) fn reading(snapshot: Snapshot) -> Self {
-        Self { snapshot, batch: Batch::default(), records: false, state: Mutex::default() }
+    pub(crate) fn reading(snapshot: Snapshot, slots: Arc<Slots>) -> Self {
+        Self { snapshot, batch: Batch::default(), slots, records: false, state: Mutex::default() }
+    }
+
+    /// The slots of attached tables.
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     pub(crate) fn finish(self) -> Attempt {

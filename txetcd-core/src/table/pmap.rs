@@ -26,8 +26,10 @@ use crate::txn::{Read, WriteTxn};
 /// ```
 pub struct PMap<K, V, C> {
     slot: u16,
-    types: PhantomData<fn() -> (K, V, C)>,
+    types: Types<K, V, C>,
 }
+
+type Types<K, V, C> = PhantomData<fn() -> (K, V, C)>;
 
 impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     /// The map in this slot, `1..=65534`.
@@ -120,7 +122,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
 
     /// All values, in the order of their keys.
     pub fn all<'t, R: Read>(&self, txn: &'t R) -> Scan<'t, K, V> {
-        self.rows().all(txn)
+        Scan::of(Ok(self.rows()), txn, |rows| Ok(rows.bounds()))
     }
 
     /// The values whose keys are in a range: `a..b`, `a..=b`, `a..`, `..b`.
@@ -129,12 +131,12 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
         txn: &'t R,
         range: impl RangeBounds<Q>,
     ) -> Scan<'t, K, V> {
-        self.rows().range(txn, &range)
+        Scan::of(Ok(self.rows()), txn, |rows| rows.range_bounds(&range))
     }
 
     /// The values whose keys begin so: the beginning of a string, or the first elements of a tuple.
     pub fn prefix<'t, R: Read>(&self, txn: &'t R, prefix: impl KeyPrefix<K>) -> Scan<'t, K, V> {
-        self.rows().prefix(txn, &prefix)
+        Scan::of(Ok(self.rows()), txn, |rows| rows.prefix_bounds(&prefix))
     }
 
     fn rows(&self) -> Rows<K, V> {

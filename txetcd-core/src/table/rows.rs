@@ -8,7 +8,6 @@ use std::ops::{Bound, RangeBounds};
 
 use txetcd_client::{Error, Result, error::Kind};
 
-use super::scan::Scan;
 use crate::codec::CodecError;
 use crate::engine::bounds::{Bounds, after};
 use crate::engine::naming::describe;
@@ -18,11 +17,11 @@ use crate::txn::{Read, WriteTxn};
 
 /// The rows of a table: values `V` under keys `K` in a slot.
 pub(crate) struct Rows<K, V> {
-    pub(super) slot: u16,
-    pub(super) name: &'static str,
-    pub(super) encode: fn(&V) -> Result<Vec<u8>, CodecError>,
-    pub(super) decode: fn(&[u8]) -> Result<V, CodecError>,
-    pub(super) key: PhantomData<fn() -> K>,
+    pub(crate) slot: u16,
+    pub(crate) name: &'static str,
+    pub(crate) encode: fn(&V) -> Result<Vec<u8>, CodecError>,
+    pub(crate) decode: fn(&[u8]) -> Result<V, CodecError>,
+    pub(crate) key: PhantomData<fn() -> K>,
 }
 
 impl<K, V> Clone for Rows<K, V> {
@@ -34,14 +33,14 @@ impl<K, V> Clone for Rows<K, V> {
 impl<K, V> Copy for Rows<K, V> {}
 
 impl<K: Key, V: 'static> Rows<K, V> {
-    pub(super) fn put<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
+    pub(crate) fn put<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
         let key = self.key(key)?;
         let value = self.encode(&key, value)?;
         self.view(txn).put(key, value);
         Ok(())
     }
 
-    pub(super) fn insert<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
+    pub(crate) fn insert<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
         let key = self.key(key)?;
         let value = self.encode(&key, value)?;
         self.view(txn).insert(key.clone(), value).map_err(|_| {
@@ -91,24 +90,8 @@ impl<K: Key, V: 'static> Rows<K, V> {
         self.view(txn).count(self.bounds()).await
     }
 
-    pub(super) fn all<R: Read>(self, txn: &R) -> Scan<'_, K, V> {
-        Scan::new(self.view(txn), self, Ok(self.bounds()))
-    }
-
-    pub(super) fn range<'t, R: Read, Q: KeyLike<K>>(
-        self,
-        txn: &'t R,
-        range: &impl RangeBounds<Q>,
-    ) -> Scan<'t, K, V> {
-        Scan::new(self.view(txn), self, self.range_bounds(range))
-    }
-
-    pub(super) fn prefix<'t, R: Read>(self, txn: &'t R, prefix: &impl KeyPrefix<K>) -> Scan<'t, K, V> {
-        Scan::new(self.view(txn), self, self.prefix_bounds(prefix))
-    }
-
     /// All etcd keys of the table.
-    fn bounds(&self) -> Bounds {
+    pub(crate) fn bounds(&self) -> Bounds {
         Bounds::prefix(self.slot.to_be_bytes().to_vec())
     }
 
@@ -118,7 +101,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
     }
 
     /// The transaction's view, which now knows the table's name.
-    fn view<R: Read>(self, txn: &R) -> &View {
+    pub(super) fn view<R: Read>(self, txn: &R) -> &View {
         let view = txn.view();
         view.name_table(self.slot, self.name);
         view
@@ -130,7 +113,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
         Ok(bytes)
     }
 
-    fn range_bounds<Q: KeyLike<K>>(&self, range: &impl RangeBounds<Q>) -> Result<Bounds> {
+    pub(super) fn range_bounds<Q: KeyLike<K>>(&self, range: &impl RangeBounds<Q>) -> Result<Bounds> {
         let all = self.bounds();
         let start = match range.start_bound() {
             Bound::Included(key) => self.key(key)?,
@@ -145,7 +128,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
         Ok(Bounds::new(start, end))
     }
 
-    fn prefix_bounds(&self, prefix: &impl KeyPrefix<K>) -> Result<Bounds> {
+    pub(super) fn prefix_bounds(&self, prefix: &impl KeyPrefix<K>) -> Result<Bounds> {
         let mut start = self.slot.to_be_bytes().to_vec();
         prefix.encode_prefix(&mut start).map_err(|error| self.no_form("prefix", error))?;
         Ok(Bounds::prefix(start))

@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use futures_util::future;
-use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use txetcd_client::{Error, Result, error::Kind};
 
 use super::rows::Rows;
 use crate::engine::bounds::{Bounds, after};
 use crate::engine::view::{RangeOptions, Row, View};
 use crate::key::Key;
+use crate::txn::Read;
 
 pub use token::Token;
 
@@ -31,8 +32,7 @@ const PAGE_BYTES: usize = 1 << 20;
 #[must_use = "a scan does nothing until it is collected or streamed"]
 pub struct Scan<'t, K, V> {
     view: &'t View,
-    table: Rows<K, V>,
-    bounds: Result<Bounds>,
+    source: Result<(Rows<K, V>, Bounds)>,
     limit: Option<usize>,
     reverse: bool,
     after: Option<Token>,
@@ -48,9 +48,18 @@ pub struct Page<T> {
     pub next: Option<Token>,
 }
 
-impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
-    pub(super) fn new(view: &'t View, table: Rows<K, V>, bounds: Result<Bounds>) -> Self {
-        Self { view, table, bounds, limit: None, reverse: false, after: None }
+impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
+    /// A scan of a part of a table; an error in finding it is the scan's.
+    pub(crate) fn of<R: Read>(
+        table: Result<Rows<K, V>>,
+        txn: &'t R,
+        bounds: impl FnOnce(&Rows<K, V>) -> Result<Bounds>,
+    ) -> Self {
+        let source = table.and_then(|table| {
+            table.view(txn);
+            Ok((table, bounds(&table)?))
+        });
+        Self { view: txn.view(), source, limit: None, reverse: false, after: None }
     }
 
     /// At most so many rows.
@@ -77,8 +86,7 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
     /// [`Error::is_decode`] if a row cannot be decoded, naming it; [`Error::is_invalid_argument`] for a token
     /// of another table; the store's own.
     pub async fn collect(self) -> Result<Vec<V>> {
-        let table = self.table;
-        self.gather(false, |row| table.decode(row)).await
+        self.gather(false, |table, row| table.decode(row)).await
     }
 
     /// The rows with their keys.
@@ -86,8 +94,7 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
     /// # Errors
     /// As [`collect`](Self::collect).
     pub async fn entries(self) -> Result<Vec<(K, V)>> {
-        let table = self.table;
-        self.gather(false, |row| Ok((table.decode_key(row)?, table.decode(row)?))).await
+        self.gather(false, |table, row| Ok((table.decode_key(row)?, table.decode(row)?))).await
     }
 
     /// The keys; rows are neither sent nor decoded.
@@ -95,8 +102,7 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
     /// # Errors
     /// As [`collect`](Self::collect).
     pub async fn keys(self) -> Result<Vec<K>> {
-        let table = self.table;
-        self.gather(true, |row| table.decode_key(row)).await
+        self.gather(true, |table, row| table.decode_key(row)).await
     }
 
     /// The first row.
@@ -112,49 +118,57 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
     /// # Errors
     /// As [`collect`](Self::collect).
     pub async fn page(self, rows: usize) -> Result<Page<V>> {
-        let table = self.table;
-        // One more row tells whether there is a next page.
         if rows == 0 {
             return Err(Error::new(Kind::InvalidArgument, "a page has at least one row: `page(0)` has none"));
         }
         let rows = rows.min(self.limit.unwrap_or(usize::MAX));
-        let mut found = self.limit(rows.saturating_add(1)).gather(false, |row| Ok(row.clone())).await?;
-        let more = found.len() > rows;
-        found.truncate(rows);
-        let next = if more { found.last().map(|row| Token::after(row.key())) } else { None };
-        let items = found.iter().map(|row| table.decode(row)).collect::<Result<_>>()?;
-        Ok(Page { items, next })
+        // One more row tells whether there is a next page.
+        let (table, mut cursor) = self.limit(rows.saturating_add(1)).cursor(false)?;
+        let mut items = Vec::new();
+        let mut last = None;
+        while let Some(row) = cursor.next().await? {
+            if items.len() == rows {
+                return Ok(Page { items, next: last });
+            }
+            items.push(table.decode(&row)?);
+            last = Some(Token::after(row.key()));
+        }
+        Ok(Page { items, next: None })
     }
 
     /// The rows as they come. A row that cannot be decoded is an error in its place, and the stream goes on; an
     /// error of the store ends it.
     pub fn stream(self) -> BoxStream<'t, Result<V>> {
-        let table = self.table;
-        stream::once(future::ready(self.cursor(false)))
-            .map_ok(|cursor| {
-                stream::try_unfold(cursor, |mut cursor| async move {
-                    Ok(cursor.next().await?.map(|row| (row, cursor)))
-                })
-            })
-            .try_flatten()
-            .map(move |row| table.decode(&row?))
-            .boxed()
+        let (table, cursor) = match self.cursor(false) {
+            Ok(started) => started,
+            Err(error) => return stream::once(future::ready(Err(error))).boxed(),
+        };
+        stream::try_unfold(
+            cursor,
+            |mut cursor| async move { Ok(cursor.next().await?.map(|row| (row, cursor))) },
+        )
+        .map(move |row| table.decode(&row?))
+        .boxed()
     }
 
-    async fn gather<U>(self, keys_only: bool, mut each: impl FnMut(&Row) -> Result<U>) -> Result<Vec<U>> {
+    async fn gather<U>(
+        self,
+        keys_only: bool,
+        each: impl Fn(&Rows<K, V>, &Row) -> Result<U>,
+    ) -> Result<Vec<U>> {
+        let (table, mut cursor) = self.cursor(keys_only)?;
         let mut found = Vec::new();
-        let mut cursor = self.cursor(keys_only)?;
         while let Some(row) = cursor.next().await? {
-            found.push(each(&row)?);
+            found.push(each(&table, &row)?);
         }
         Ok(found)
     }
 
-    fn cursor(self, keys_only: bool) -> Result<Cursor<'t>> {
-        let mut bounds = self.bounds?;
+    fn cursor(self, keys_only: bool) -> Result<(Rows<K, V>, Cursor<'t>)> {
+        let (table, mut bounds) = self.source?;
         if let Some(token) = self.after {
             let key = token.into_key();
-            let Rows { slot, name, .. } = self.table;
+            let Rows { slot, name, .. } = table;
             if !key.starts_with(&slot.to_be_bytes()) {
                 return Err(Error::new(
                     Kind::InvalidArgument,
@@ -167,7 +181,7 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
                 bounds.start = bounds.start.max(after(&key));
             }
         }
-        Ok(Cursor {
+        let cursor = Cursor {
             view: self.view,
             rest: Some(bounds),
             page: VecDeque::new(),
@@ -175,7 +189,8 @@ impl<'t, K: Key, V: 'static> Scan<'t, K, V> {
             keys_only,
             left: self.limit.unwrap_or(usize::MAX),
             page_rows: FIRST_PAGE,
-        })
+        };
+        Ok((table, cursor))
     }
 }
 

@@ -2,14 +2,14 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{WhereClause, parse_quote};
+use syn::{Member, WhereClause, parse_quote};
 
 use super::marshal;
-use crate::schema::Schema;
+use crate::schema::{Data, Field, Fields, Schema, Style, TablePlace};
 
 /// The impl.
 pub(super) fn expand(schema: &Schema) -> TokenStream {
-    let Schema { ident, generics, slot, name, compression, .. } = schema;
+    let Schema { ident, generics, place, name, compression, .. } = schema;
     let (impl_generics, ty_generics, _) = generics.split_for_impl();
     let where_clause = bounds(schema);
     let key = &schema.key.ty;
@@ -18,16 +18,43 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         None => quote!(__txetcd::Cbor),
     };
     let marshal = marshal::ty(schema);
+    let place = match place {
+        TablePlace::Slot(slot) => quote!(__txetcd::Place::Slot(#slot)),
+        TablePlace::Oid(oid) => quote!(__txetcd::Place::Catalogue(__txetcd::Uuid::from_u128(#oid))),
+    };
+    let fields = fields(&schema.data);
     quote! {
         impl #impl_generics __txetcd::Persist for #ident #ty_generics #where_clause {
             type Key = #key;
             type Marshal = #marshal;
             type Codec = #codec;
-            const SLOT: ::core::primitive::u16 = #slot;
+            const PLACE: __txetcd::Place = #place;
             const NAME: &'static ::core::primitive::str = #name;
+            const FIELDS: &'static [__txetcd::Field] = &[#(#fields),*];
             const COMPRESSION: __txetcd::Compression = __txetcd::Compression::#compression;
         }
     }
+}
+
+/// The stored fields of a struct with named fields.
+fn fields(data: &Data) -> Vec<TokenStream> {
+    let Data::Struct(Fields { style: Style::Named, list }) = data else { return Vec::new() };
+    let stored = list.iter().filter(|field| !field.skip);
+    stored
+        .filter_map(|field| {
+            let Member::Named(ident) = &field.member else { return None };
+            let mut names = field.wire.names(ident).map(|(name, _)| name);
+            let name = names.next()?;
+            let optional = field.fallback.is_some() || (field.with.is_none() && is_option(field));
+            Some(quote!(__txetcd::Field { name: #name, aliases: &[#(#names),*], optional: #optional }))
+        })
+        .collect()
+}
+
+/// Whether the type is spelt as an `Option`, which serde reads as `None` where it is absent.
+fn is_option(field: &Field) -> bool {
+    let syn::Type::Path(ty) = &field.ty else { return false };
+    ty.path.segments.last().is_some_and(|segment| segment.ident == "Option")
 }
 
 /// What must hold for a generic type to be a row: the user's own bounds, those of [`marshal::bounds`], and

@@ -13,8 +13,9 @@ pub(crate) static STRUCT: Place = Place { on: "a struct", takes: &TAKES };
 /// What `#[pmap(...)]` may say on an enum.
 static ENUM: Place = Place { on: "an enum", takes: &TAKES };
 
-static TAKES: [Attribute; 6] = [
+static TAKES: [Attribute; 7] = [
     Attribute::once("slot", "slot = 1"),
+    Attribute::once("oid", "oid = \"6ba7b810-...\""),
     Attribute::once("key", "key = Type"),
     Attribute::once("codec", "codec = Type"),
     Attribute::once("compress", "compress = zlib"),
@@ -28,8 +29,8 @@ const COMPRESSIONS: [(&str, &str); 4] =
 
 /// The attributes of the struct or enum, checked one by one.
 pub(crate) struct Container {
-    /// The slot; the inner `None` is one that was given and is wrong.
-    pub(crate) slot: Option<Option<u16>>,
+    /// The slot or the id; the inner `None` is one that was given and is wrong.
+    pub(crate) place: Option<Option<TablePlace>>,
     /// The key type; the inner `None` is one that was given and is wrong.
     pub(crate) key: Option<Option<Type>>,
     /// The codec.
@@ -46,7 +47,7 @@ impl Container {
     /// Reads the attributes of `input`.
     pub(crate) fn parse(input: &DeriveInput, receiver: &Receiver, mistakes: &mut Mistakes) -> Self {
         let mut this = Self {
-            slot: None,
+            place: None,
             key: None,
             codec: None,
             compression: Ident::new("None", proc_macro2::Span::call_site()),
@@ -60,9 +61,21 @@ impl Container {
 
     fn take(&mut self, found: &Found<'_>, receiver: &Receiver) -> syn::Result<()> {
         match found.attribute.name {
-            "slot" => {
-                self.slot = Some(None);
-                self.slot = Some(Some(slot(found)?));
+            "slot" | "oid" => {
+                let first = self.place.is_none();
+                self.place = Some(self.place.take().flatten());
+                let place = if found.attribute.name == "slot" {
+                    TablePlace::Slot(slot(found)?)
+                } else {
+                    TablePlace::Oid(oid(found)?)
+                };
+                if !first {
+                    return Err(syn::Error::new(
+                        found.span,
+                        "both `slot` and `oid`: a table has a fixed slot, or one that the catalogue has for its id; remove one of them",
+                    ));
+                }
+                self.place = Some(Some(place));
             }
             "key" => {
                 self.key = Some(None);
@@ -75,6 +88,34 @@ impl Container {
             _ => return Err(syn::Error::new(found.span, "this attribute has no meaning here")),
         }
         Ok(())
+    }
+}
+
+/// Where the table is.
+#[derive(Clone, Copy)]
+pub(crate) enum TablePlace {
+    /// In this slot.
+    Slot(u16),
+    /// In the slot that the catalogue has for this id.
+    Oid(u128),
+}
+
+fn oid(found: &Found<'_>) -> syn::Result<u128> {
+    let string = found.string()?;
+    let text = string.value();
+    let digits: String = text.chars().filter(|character| *character != '-').collect();
+    let dashes: Vec<usize> = text.match_indices('-').map(|(at, _)| at).collect();
+    let is_uuid = digits.len() == 32
+        && dashes == [8, 13, 18, 23]
+        && digits.chars().all(|digit| digit.is_ascii_hexdigit());
+    match u128::from_str_radix(&digits, 16) {
+        Ok(oid) if is_uuid => Ok(oid),
+        _ => Err(syn::Error::new(
+            string.span(),
+            format!(
+                "`{text}` is not a uuid: make one up for this table and keep it, as in `oid = \"6ba7b810-9dad-41d1-80b4-00c04fd430c8\"`"
+            ),
+        )),
     }
 }
 
