@@ -10,6 +10,7 @@ mod support;
 
 mod normal;
 mod operation;
+mod request;
 mod world;
 
 use proptest::collection::vec;
