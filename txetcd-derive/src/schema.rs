@@ -161,7 +161,7 @@ mod tests {
             }
         });
         let Ok(schema) = schema else { panic!("nothing is wrong") };
-        assert_eq!((schema.slot, schema.name.as_str()), (1, "type"));
+        assert_eq!((schema.place, schema.name.as_str()), (TablePlace::Slot(1), "type"));
         assert_eq!(schema.facade, parse_quote!(::txetcd));
         assert_eq!(schema.key.ty, parse_quote!(Vec<r#type<T>>));
         assert!(schema.key.field.is_some() && schema.codec.is_none());
@@ -177,7 +177,7 @@ mod tests {
             enum Row {}
         });
         let Ok(schema) = schema else { panic!("nothing is wrong") };
-        assert_eq!(schema.slot, 65534);
+        assert_eq!(schema.place, TablePlace::Slot(65534));
         assert_eq!(schema.key.ty, parse_quote!(Map<A, B>));
         assert_eq!(schema.codec, Some(parse_quote!(a::B<C, D>)));
         assert_eq!(schema.compression, "Lz4");

@@ -92,7 +92,7 @@ impl Container {
 }
 
 /// Where the table is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TablePlace {
     /// In this slot.
     Slot(u16),
