@@ -131,7 +131,7 @@ impl PrimaryKey {
 mod tests {
     use syn::{DeriveInput, parse_quote};
 
-    use super::Schema;
+    use super::{Schema, TablePlace};
 
     /// The first line of each message.
     fn mistakes(input: &DeriveInput) -> Vec<String> {
