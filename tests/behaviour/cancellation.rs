@@ -67,7 +67,7 @@ stores! {
 
 #[tokio::test]
 async fn a_read_that_is_dropped_at_once_does_not_keep_the_store_open() {
-    let directory = crate::store::temporary_directory();
+    let directory = crate::own_server::temporary_directory();
     let url = format!("embedded:{}", directory.path().display());
     let users = User::table();
     let db = Database::connect(&url).await.unwrap();

@@ -58,7 +58,7 @@ async fn a_password_does_not_travel_in_plain_text() {
 
 #[tokio::test]
 async fn tls_files_that_cannot_be_used_are_named() {
-    let directory = crate::store::temporary_directory();
+    let directory = crate::own_server::temporary_directory();
     let not_pem = directory.path().join("not.pem");
     std::fs::write(&not_pem, "hunter2").unwrap();
     let absent = directory.path().join("absent.pem");
@@ -80,7 +80,7 @@ async fn an_embedded_store_has_no_users() {
 
 #[tokio::test]
 async fn a_directory_that_cannot_be_made_is_named() {
-    let directory = crate::store::temporary_directory();
+    let directory = crate::own_server::temporary_directory();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
     let url = format!("embedded:{}", file.join("data").display());

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::store::{OwnServer, Store, User, binaries, user};
+use crate::own_server::{OwnServer, binaries};
+use crate::store::{Store, User, user};
 use txetcd::{Database, Error};
 
 stores! {
@@ -100,7 +101,7 @@ async fn a_compacted_revision_is_an_error_and_a_running_transaction_starts_again
 
 #[tokio::test]
 async fn a_store_on_a_file_keeps_its_rows_and_history() {
-    let directory = crate::store::temporary_directory();
+    let directory = crate::own_server::temporary_directory();
     let url = format!("embedded:{}", directory.path().display());
     let users = User::table();
     let mut revisions = Vec::new();
@@ -120,7 +121,7 @@ async fn a_store_on_a_file_keeps_its_rows_and_history() {
 
 #[tokio::test]
 async fn a_file_that_is_open_elsewhere_is_refused() {
-    let directory = crate::store::temporary_directory();
+    let directory = crate::own_server::temporary_directory();
     let url = format!("embedded:{}", directory.path().display());
     let _open = Database::connect(&url).await.unwrap();
     let error = Database::connect(&url).await.unwrap_err();

@@ -16,6 +16,7 @@ mod decoding;
 mod faults;
 mod history;
 mod model;
+mod own_server;
 mod phantoms;
 mod random;
 mod rows;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::store::{OwnServer, User, binaries, temporary_directory, user};
+use crate::own_server::{OwnServer, binaries, temporary_directory};
+use crate::store::{User, user};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use txetcd::{Database, DatabaseBuilder, Error};
 
