@@ -55,9 +55,6 @@ pub use txetcd_core::client::{
     GetRequest, GetResponse, KeySet, KeyValue, Lease, Op, OpResponse, Put, PutRequest, PutResponse, Result,
     Session, Txn, TxnResponse,
 };
-#[cfg(feature = "fault-injection")]
-#[doc(hidden)]
-pub use txetcd_core::client::{Fault, Faults};
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::random::Random;
 use crate::store::{Account, Store};
-use txetcd::{Database, Error, Fault, Faults};
+use txetcd::{Database, Error};
+use txetcd_core::client::{Fault, Faults};
 
 /// Faults of a fixed kind for the next requests to one method, or drawn from a seed for all of them.
 pub(crate) struct Script {
