@@ -12,9 +12,12 @@
 //! Where Python has functions that turn values into data (CBOR, JSON, pickles, FlatBuffers) the alias takes the type of
 //! the values. Where Python's bytes are not those of an ordinary key the key type is one of [`keys`].
 //!
-//! Python itself cannot use all of these types fully: it cannot write [`MapUuidBytes32FlatBuffers`], and cannot read
-//! the keys of [`MapOidTimestampOid`] and [`MapOidTimestampFlatBuffers`], [`MapOidTimestampStringOid`],
-//! [`MapUuidTimestampUuidFlatBuffers`] and, unless the text has eight bytes, [`MapStringOidOid`]. From sets it reads
+//! Python itself cannot use all of these types fully. It cannot write [`MapUuidBytes32FlatBuffers`]. Its readers fail on
+//! the keys of [`MapOidTimestampOid`], [`MapOidTimestampFlatBuffers`], [`MapOidTimestampStringOid`],
+//! [`MapUuidTimestampUuidFlatBuffers`] and, unless the text has eight bytes, [`MapStringOidOid`]. They change those of
+//! [`MapStringStringUuid`] and [`MapStringStringStringUuid`], from text to bytes, and those with a small integer
+//! ([`MapUint16UuidTimestampFlatBuffers`], [`MapUuidBytes20Uint8FlatBuffers`] and its longer siblings), to a tuple of one.
+//! From sets it reads
 //! only the first elements, see [`UuidSet`].
 
 use std::collections::BTreeSet;
