@@ -57,4 +57,14 @@ impl Builder {
     pub fn memory(&self) -> Result<Store, OpenError> {
         Store::open_memory(self)
     }
+
+    /// Opens the store on `backend`, or makes one there if it is empty. For tests that let a storage fail;
+    /// not part of the interface.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    #[doc(hidden)]
+    pub fn backend(&self, backend: impl redb::StorageBackend) -> Result<Store, OpenError> {
+        Store::open_backend(backend, self)
+    }
 }

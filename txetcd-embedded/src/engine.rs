@@ -15,13 +15,17 @@ use crate::lease::clock::Clock;
 use crate::proto::ResponseHeader;
 use crate::storage::batch::Batch;
 use crate::storage::error::StorageError;
-use crate::storage::size::Size;
+use crate::storage::meta::Meta;
+use crate::storage::place::Bytes;
 use crate::storage::snapshot::Snapshot;
 use crate::storage::tables::Tables;
 use crate::writer::{Job, Writer};
 
 /// Writes that may wait for the writer thread; more of them wait to be let in, which bounds the memory.
 const WAITING_WRITES: usize = 4096;
+
+/// The etcd whose behaviour the store follows. Clients read features from it.
+pub(crate) const VERSION: &str = "3.7.0";
 
 /// The term of a cluster that never elects anyone.
 pub(crate) const RAFT_TERM: u64 = 1;
@@ -42,9 +46,16 @@ pub(crate) struct Shared {
     /// The newest committed state, and the news that there is a newer one.
     pub(crate) newest: watch::Sender<Arc<Snapshot>>,
     pub(crate) clock: Clock,
-    pub(crate) size: Size,
     /// Why the store accepts no writes any more, once that is so.
     pub(crate) broken: OnceLock<String>,
+}
+
+impl Shared {
+    /// How a state of the store describes itself.
+    pub(crate) fn meta(&self, snapshot: &Snapshot) -> Meta {
+        let &Self { cluster_id, member_id, .. } = self;
+        Meta { cluster_id, member_id, revision: snapshot.revision(), compacted: snapshot.compacted() }
+    }
 }
 
 impl Engine {
@@ -69,13 +80,19 @@ impl Engine {
         self.shared.newest.subscribe()
     }
 
+    /// The newest state as the bytes of a store of its own.
+    pub(crate) fn copy(&self) -> Result<Bytes, StorageError> {
+        let snapshot = self.snapshot();
+        snapshot.place().copy(&snapshot, self.shared.meta(&snapshot))
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.shared.clock
     }
 
     /// The bytes that the store takes.
     pub(crate) fn size(&self) -> i64 {
-        i64::try_from(self.shared.size.bytes()).unwrap_or(i64::MAX)
+        i64::try_from(self.snapshot().place().size()).unwrap_or(i64::MAX)
     }
 
     /// Why the store accepts no writes, if it does not.

@@ -30,9 +30,9 @@
 //! - **A write happens whole or not at all**, also when its future is dropped or the process is killed.
 //!
 //! # What it leaves out
-//! Other members, access control (refused as etcd refuses it when it is off), alarms, and
-//! snapshots over the protocol.
+//! Other members, access control (refused as etcd refuses it when it is off), and alarms.
 
+mod backup;
 mod builder;
 mod engine;
 mod failure;
@@ -42,6 +42,7 @@ mod kv;
 mod lease;
 mod open_error;
 mod proto;
+mod restore;
 mod retention;
 mod serve;
 mod serve_error;

@@ -18,6 +18,7 @@ pub struct OpenError {
 enum Kind {
     Directory(io::Error),
     Locked,
+    Exists,
     Corrupt(StorageError),
     Format(i64),
     Storage(StorageError),
@@ -38,6 +39,10 @@ impl OpenError {
     /// The directory or file that the error is about.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn exists(path: &Path) -> Self {
+        Self::new(path, Kind::Exists)
     }
 
     pub(crate) fn directory(path: &Path, error: io::Error) -> Self {
@@ -92,6 +97,9 @@ impl fmt::Display for OpenError {
                 formatter,
                 "the store {path} is open already, in this process or another; share the open one, or close it first"
             ),
+            Kind::Exists => {
+                write!(formatter, "will not overwrite the store {path}; restore into another directory")
+            }
             Kind::Corrupt(error) => write!(
                 formatter,
                 "the store {path} is damaged, or is not a store: {error}; restore it from a backup, or move it \
@@ -118,7 +126,7 @@ impl std::error::Error for OpenError {
         match &self.kind {
             Kind::Directory(error) | Kind::Thread(error) => Some(error),
             Kind::Corrupt(error) | Kind::Storage(error) => Some(error),
-            Kind::Locked | Kind::Format(_) => None,
+            Kind::Locked | Kind::Exists | Kind::Format(_) => None,
         }
     }
 }

@@ -19,12 +19,14 @@
 //! finds every version that ended by walking `log`, which names it.
 
 pub(crate) mod batch;
+pub(crate) mod copy;
 pub(crate) mod count;
 pub(crate) mod error;
 pub(crate) mod log;
+pub(crate) mod memory;
 pub(crate) mod meta;
+pub(crate) mod place;
 pub(crate) mod read;
 pub(crate) mod record;
-pub(crate) mod size;
 pub(crate) mod snapshot;
 pub(crate) mod tables;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use redb::Database;
 use tokio::sync::watch;
 use tonic::service::Routes;
 
@@ -13,10 +12,12 @@ use crate::file;
 use crate::lease::apply;
 use crate::lease::clock::Clock;
 use crate::open_error::OpenError;
+use crate::restore;
 use crate::retention::Retention;
 use crate::service;
+use crate::storage::memory::Memory;
 use crate::storage::meta::{self, Meta, Stored};
-use crate::storage::size::{Memory, Size};
+use crate::storage::place::{Location, Place};
 use crate::storage::snapshot::Snapshot;
 use crate::writer::Writer;
 
@@ -52,6 +53,17 @@ impl Store {
         Self::builder().memory()
     }
 
+    /// Makes a store in `directory` of the file `snapshot`, which `etcdctl snapshot save` or another client
+    /// took of an embedded store. The new store has everything of that moment, its history included, and a
+    /// cluster id of its own, so that clients which saw later revisions do not take it for the same store.
+    ///
+    /// # Errors
+    /// If a store is there already, if the snapshot is damaged or was taken of something else, or if a file
+    /// cannot be read or written.
+    pub fn restore(snapshot: impl AsRef<Path>, directory: impl AsRef<Path>) -> Result<(), OpenError> {
+        restore::restore(snapshot.as_ref(), directory.as_ref())
+    }
+
     /// Settings to open a store with.
     pub fn builder() -> Builder {
         Builder::new()
@@ -65,7 +77,8 @@ impl Store {
 
     pub(crate) fn open_file(directory: &Path, settings: &Builder) -> Result<Self, OpenError> {
         let (database, path) = file::open(directory)?;
-        Self::start(database, &path, Size::file(&path), settings)
+        let place = Place { database, location: Location::File(path.clone()) };
+        Self::start(place, &path, settings)
     }
 
     pub(crate) fn open_memory(settings: &Builder) -> Result<Self, OpenError> {
@@ -75,23 +88,41 @@ impl Store {
         let database =
             file::settings().create_with_backend(memory.clone()).map_err(|error| failed(error.into()))?;
         meta::initialize(&database).map_err(failed)?;
-        Self::start(database, path, Size::Memory(memory), settings)
+        Self::start(Place { database, location: Location::Memory(memory) }, path, settings)
     }
 
-    fn start(database: Database, path: &Path, size: Size, settings: &Builder) -> Result<Self, OpenError> {
-        let meta = match meta::read(&database).map_err(|error| OpenError::storage(path, error))? {
+    pub(crate) fn open_backend(
+        backend: impl redb::StorageBackend,
+        settings: &Builder,
+    ) -> Result<Self, OpenError> {
+        let path = Path::new("backend");
+        let failed = |error| OpenError::storage(path, error);
+        let empty = backend.len().map_err(|error| failed(error.into()))? == 0;
+        let database = file::settings()
+            .set_check_integrity_on_open(true)
+            .create_with_backend(backend)
+            .map_err(|error| failed(error.into()))?;
+        if empty {
+            meta::initialize(&database).map_err(failed)?;
+        }
+        Self::start(Place { database, location: Location::Backend }, path, settings)
+    }
+
+    fn start(place: Place, path: &Path, settings: &Builder) -> Result<Self, OpenError> {
+        let meta = match meta::read(&place.database).map_err(|error| OpenError::storage(path, error))? {
             Stored::Known(meta) => meta,
             Stored::OtherFormat(format) => return Err(OpenError::format(path, format)),
         };
         let Meta { cluster_id, member_id, revision, compacted } = meta;
         let clock = Clock::default();
-        let snapshot = Snapshot::open(&database, revision, compacted)
+        let place = Arc::new(place);
+        let snapshot = Snapshot::open(&place, revision, compacted)
             .and_then(|snapshot| apply::restore(&snapshot, &clock).map(|()| snapshot))
             .map_err(|error| OpenError::storage(path, error))?;
         let newest = watch::Sender::new(Arc::new(snapshot));
-        let shared = Shared { cluster_id, member_id, newest, clock, size, broken: OnceLock::new() };
+        let shared = Shared { cluster_id, member_id, newest, clock, broken: OnceLock::new() };
         let retention = Retention::new(settings.kept_revisions);
-        let writer = |shared| Writer { database, shared, revision, compacted, retention, sweeping: true };
+        let writer = |shared| Writer { place, shared, revision, compacted, retention, sweeping: true };
         let engine = Engine::start(shared, writer).map_err(|error| OpenError::thread(path, error))?;
         Ok(Self { engine: Arc::new(engine) })
     }

@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use redb::Database;
 use tonic::Status;
 
 use crate::engine::Shared;
 use crate::failure::Failure;
+use crate::file;
 use crate::lease::apply;
 use crate::proto::LeaseRevokeRequest;
 use crate::retention::Retention;
 use crate::storage::batch::{Batch, Finished};
 use crate::storage::error::StorageError;
+use crate::storage::place::{Location, Place};
 use crate::storage::snapshot::Snapshot;
 use crate::storage::tables::Tables;
 
@@ -41,7 +42,7 @@ pub(crate) trait Job: Send {
 
 /// The writer's own state.
 pub(crate) struct Writer {
-    pub(crate) database: Database,
+    pub(crate) place: Arc<Place>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) revision: i64,
     pub(crate) compacted: i64,
@@ -117,7 +118,8 @@ impl Writer {
     }
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>], expired: &[i64]) -> Result<(), StorageError> {
-        let transaction = self.database.begin_write()?;
+        let place = Arc::clone(&self.place);
+        let transaction = place.database.begin_write()?;
         let mut batch = Batch::open(&transaction, self.revision, self.compacted)?;
         for &id in expired {
             match apply::revoke(&mut batch, &LeaseRevokeRequest { id }) {
@@ -137,18 +139,42 @@ impl Writer {
             // Twice what is written, so that clearing away gains on the writers.
             self.sweeping = !batch.sweep(SWEEP.max(batch.written() * 2))?;
         }
-        let finished = batch.finish()?;
+        let mut finished = batch.finish()?;
+        let defragment = std::mem::take(&mut finished.defragment);
         if finished.dirty {
             transaction.commit()?;
-            self.publish(finished)
+            self.publish(finished)?;
         } else {
-            Ok(transaction.abort()?)
+            transaction.abort()?;
         }
+        for reply in defragment {
+            let _ = reply.send(self.defragment());
+        }
+        Ok(())
+    }
+
+    /// Moves the store to a place without holes. Where that fails, it stays where it is.
+    fn defragment(&mut self) -> Result<(), StorageError> {
+        let newest = Arc::clone(&self.shared.newest.borrow());
+        let (place, unfinished) = self.place.rebuild(&newest, self.shared.meta(&newest))?;
+        let place = Arc::new(place);
+        let snapshot = Snapshot::open(&place, self.revision, self.compacted)?;
+        if let (Some(unfinished), Location::File(path)) = (unfinished, &place.location) {
+            unfinished.replace(path)?;
+            if let Err(error) = file::sync_directory_of(path) {
+                // After a crash the old file may be there again, without what is written from now on.
+                let _ = self.shared.broken.set(error.to_string());
+                return Err(error.into());
+            }
+        }
+        self.place = place;
+        self.shared.newest.send_replace(Arc::new(snapshot));
+        Ok(())
     }
 
     fn publish(&mut self, finished: Finished) -> Result<(), StorageError> {
         let Finished { revision, compacted, effects, .. } = finished;
-        let snapshot = Snapshot::open(&self.database, revision, compacted)?;
+        let snapshot = Snapshot::open(&self.place, revision, compacted)?;
         self.sweeping |= compacted != self.compacted;
         self.revision = revision;
         self.compacted = compacted;
@@ -159,7 +185,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Stores what the leases have left, then closes the file.
+    /// Stores what the leases have left. The file is closed when the newest state goes, which holds it.
     fn close(self) {
         let leases = self.shared.clock.remaining();
         if self.shared.broken.get().is_none()
@@ -168,13 +194,11 @@ impl Writer {
         {
             tracing::warn!(%error, "leases of an embedded store will start with their full time");
         }
-        if let Err(error) = self.database.close() {
-            tracing::warn!(%error, "an embedded store was not closed cleanly");
-        }
     }
 
     fn store_remaining(&self, leases: &[(i64, i64, Duration)]) -> Result<(), StorageError> {
-        let transaction = self.database.begin_write()?;
+        let place = Arc::clone(&self.place);
+        let transaction = place.database.begin_write()?;
         let mut batch = Batch::open(&transaction, self.revision, self.compacted)?;
         apply::store_remaining(&mut batch, leases)?;
         batch.finish()?;

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
-use crate::engine::{Engine, RAFT_TERM};
-use crate::failure::{Failure, Refusal};
+use crate::backup::Backup;
+use crate::engine::{Engine, RAFT_TERM, VERSION};
+use crate::failure::{Failure, Refusal, unreadable};
 use crate::key_range::KeyRange;
 use crate::proto::{
     AlarmRequest, AlarmResponse, DefragmentRequest, DefragmentResponse, DowngradeInfo, DowngradeRequest,
     DowngradeResponse, HashKvRequest, HashKvResponse, HashRequest, HashResponse, Maintenance,
     MoveLeaderRequest, MoveLeaderResponse, SnapshotRequest, SnapshotResponse, StatusRequest, StatusResponse,
 };
+use crate::storage::batch::Batch;
 use crate::storage::read;
 use crate::storage::tables::Tables;
-
-/// The etcd whose behaviour the store follows. Clients read features from it.
-const VERSION: &str = "3.7.0";
 
 /// `AlarmAction::Activate` of the protocol.
 const ACTIVATE: i32 = 1;
@@ -66,12 +66,26 @@ impl Maintenance for MaintenanceService {
         Ok(Response::new(AlarmResponse { header, alarms: Vec::new() }))
     }
 
-    /// Space is given back as it is freed, so there is nothing left to do.
+    /// Removes what compactions left, and moves the store to a file, or memory, without holes. Writes wait
+    /// meanwhile, and reads do not.
     async fn defragment(
         &self,
         _: Request<DefragmentRequest>,
     ) -> Result<Response<DefragmentResponse>, Status> {
-        Ok(Response::new(DefragmentResponse::default()))
+        let (reply, done) = oneshot::channel();
+        let defragment = move |batch: &mut Batch<'_>| {
+            batch.sweep(usize::MAX)?;
+            batch.defragment(reply);
+            Ok(())
+        };
+        self.engine.write(defragment).await?;
+        match done.await {
+            Ok(Ok(())) => Ok(Response::new(DefragmentResponse::default())),
+            Ok(Err(error)) => {
+                Err(Status::unavailable(format!("txetcd-embedded: the store could not be rebuilt: {error}")))
+            }
+            Err(_) => Err(Status::unavailable("txetcd-embedded: the store's writer thread has ended")),
+        }
     }
 
     async fn hash(&self, _: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
@@ -98,7 +112,11 @@ impl Maintenance for MaintenanceService {
     }
 
     async fn snapshot(&self, _: Request<SnapshotRequest>) -> Result<Response<Self::SnapshotStream>, Status> {
-        Err(missing("snapshots"))
+        let engine = Arc::clone(&self.engine);
+        let backup = tokio::task::spawn_blocking(move || Backup::new(&engine)).await;
+        let backup = backup.map_err(|error| Status::internal(format!("txetcd-embedded: {error}")))?;
+        let backup = backup.map_err(|error| unreadable(&error))?;
+        Ok(Response::new(stream::iter(backup).boxed()))
     }
 
     async fn move_leader(

@@ -2,6 +2,7 @@
 //! other, each at a revision of its own and each seeing what those before it did.
 
 use redb::{ReadableTable, Table, WriteTransaction};
+use tokio::sync::oneshot;
 
 use super::count;
 use super::error::{StorageError, damaged};
@@ -28,7 +29,11 @@ pub(crate) struct Batch<'txn> {
     compacted: i64,
     dirty: bool,
     effects: Vec<Effect>,
+    defragment: Vec<Defragmented>,
 }
+
+/// Who is to be told how it went when the store was rebuilt.
+pub(crate) type Defragmented = oneshot::Sender<Result<(), StorageError>>;
 
 /// What a batch came to.
 pub(crate) struct Finished {
@@ -37,6 +42,8 @@ pub(crate) struct Finished {
     /// Whether there is anything to commit.
     pub(crate) dirty: bool,
     pub(crate) effects: Vec<Effect>,
+    /// Who asked for the store to be rebuilt without holes.
+    pub(crate) defragment: Vec<Defragmented>,
 }
 
 /// What a put stores.
@@ -66,6 +73,7 @@ impl<'txn> Batch<'txn> {
             compacted,
             dirty: false,
             effects: Vec::new(),
+            defragment: Vec::new(),
         })
     }
 
@@ -175,6 +183,11 @@ impl<'txn> Batch<'txn> {
         Ok(all)
     }
 
+    /// Notes that the store is to be rebuilt without holes when the batch is committed.
+    pub(crate) fn defragment(&mut self, reply: Defragmented) {
+        self.defragment.push(reply);
+    }
+
     /// How many changes were made so far.
     pub(crate) fn written(&self) -> usize {
         self.written
@@ -192,8 +205,8 @@ impl<'txn> Batch<'txn> {
         if self.dirty {
             meta::write_revisions(&mut self.meta, self.base, self.compacted)?;
         }
-        let Self { base: revision, compacted, dirty, effects, .. } = self;
-        Ok(Finished { revision, compacted, dirty, effects })
+        let Self { base: revision, compacted, dirty, effects, defragment, .. } = self;
+        Ok(Finished { revision, compacted, dirty, effects, defragment })
     }
 
     fn next_revision(&self) -> i64 {

@@ -1,32 +1,10 @@
-//! How many bytes a store takes, and the memory that one without a file lives in.
+//! [`Memory`]: what a store without a file lives in.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
-
-/// Where to look for the size of a store.
-#[derive(Debug)]
-pub(crate) enum Size {
-    File(PathBuf),
-    Memory(Memory),
-}
-
-impl Size {
-    pub(crate) fn file(path: &Path) -> Self {
-        Self::File(path.to_owned())
-    }
-
-    /// The size now, or 0 where it cannot be told.
-    pub(crate) fn bytes(&self) -> u64 {
-        match self {
-            Self::File(path) => std::fs::metadata(path).map_or(0, |file| file.len()),
-            Self::Memory(memory) => memory.len().unwrap_or(0),
-        }
-    }
-}
 
 /// The memory of a store without a file, shared so that its size can be told.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! [`Meta`]: the numbers that describe the whole store.
 
-use redb::{Database, ReadableDatabase, Table};
+use redb::{Database, ReadableDatabase, Table, WriteTransaction};
 
 use super::batch::Batch;
 use super::error::{StorageError, damaged};
@@ -39,15 +39,24 @@ impl Meta {
 pub(crate) fn initialize(database: &Database) -> Result<(), StorageError> {
     let meta = Meta::new();
     let transaction = database.begin_write()?;
-    {
-        let mut table = transaction.open_table(META)?;
-        table.insert("format", FORMAT)?;
-        table.insert("cluster_id", meta.cluster_id.cast_signed())?;
-        table.insert("member_id", meta.member_id.cast_signed())?;
-        write_revisions(&mut table, meta.revision, meta.compacted)?;
-    }
+    describe(&transaction, meta)?;
     drop(Batch::open(&transaction, meta.revision, meta.compacted)?);
     Ok(transaction.commit()?)
+}
+
+/// Writes how a store describes itself.
+pub(crate) fn describe(transaction: &WriteTransaction, meta: Meta) -> Result<(), StorageError> {
+    let mut table = transaction.open_table(META)?;
+    table.insert("format", FORMAT)?;
+    table.insert("cluster_id", meta.cluster_id.cast_signed())?;
+    table.insert("member_id", meta.member_id.cast_signed())?;
+    write_revisions(&mut table, meta.revision, meta.compacted)
+}
+
+/// Makes a store part of another cluster.
+pub(crate) fn write_cluster(transaction: &WriteTransaction, id: u64) -> Result<(), StorageError> {
+    transaction.open_table(META)?.insert("cluster_id", id.cast_signed())?;
+    Ok(())
 }
 
 /// Reads how a store describes itself.

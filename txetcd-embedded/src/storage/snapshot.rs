@@ -1,8 +1,11 @@
 //! [`Snapshot`]: one committed state, open for reading.
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
+use std::sync::Arc;
+
+use redb::{ReadOnlyTable, ReadableDatabase, ReadableTable};
 
 use super::error::StorageError;
+use super::place::Place;
 use super::tables::{COUNTS, HISTORY, LEASE_KEYS, LEASES, LIVE, LOG, Tables};
 
 /// One committed state. Opening tables costs more than a point read, so the writer opens them once for
@@ -16,12 +19,14 @@ pub(crate) struct Snapshot {
     lease_keys: ReadOnlyTable<(i64, &'static [u8]), ()>,
     revision: i64,
     compacted: i64,
+    /// Stays open while this state is read, although the store may have moved to another place.
+    place: Arc<Place>,
 }
 
 impl Snapshot {
     /// Opens the newest committed state, which the caller knows to have these revisions.
-    pub(crate) fn open(database: &Database, revision: i64, compacted: i64) -> Result<Self, StorageError> {
-        let transaction = database.begin_read()?;
+    pub(crate) fn open(place: &Arc<Place>, revision: i64, compacted: i64) -> Result<Self, StorageError> {
+        let transaction = place.database.begin_read()?;
         Ok(Self {
             live: transaction.open_table(LIVE)?,
             history: transaction.open_table(HISTORY)?,
@@ -31,7 +36,13 @@ impl Snapshot {
             lease_keys: transaction.open_table(LEASE_KEYS)?,
             revision,
             compacted,
+            place: Arc::clone(place),
         })
+    }
+
+    /// Where this state is.
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
     }
 }
 
