@@ -88,9 +88,15 @@ mod tests {
 
     #[test]
     fn buffers_are_verified_before_they_are_read() {
-        let bytes = encode(&Person { name: "canary".to_owned(), scores: Some(vec![7; 9]) });
+        let person = Person { name: "canary".to_owned(), scores: Some(vec![7; 9]) };
+        let bytes = encode(&person);
         for cut in 0..bytes.len() {
-            assert!(<Flatbuffers as Codec<Person>>::decode(&bytes[..cut]).is_err(), "truncated to {cut}");
+            // The end may be padding, which belongs to no part of the value.
+            let decoded = <Flatbuffers as Codec<Person>>::decode(&bytes[..cut]);
+            assert!(
+                decoded.is_err() || cut > bytes.len() - 8 && decoded.is_ok_and(|read| read == person),
+                "{cut}"
+            );
         }
         for at in 0..bytes.len() {
             for with in [0, 1, 0x7f, 0x80, 0xff] {
