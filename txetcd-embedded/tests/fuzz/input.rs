@@ -1,0 +1,201 @@
+//! [`Input`]: a message to a method, random, structured, or structured and then mutated.
+
+use etcd_client::proto::{
+    PbCompactionRequest, PbCompare, PbDeleteRequest, PbLeaseGrantRequest, PbLeaseRevokeRequest,
+    PbLeaseTimeToLiveRequest, PbPutRequest, PbRangeRequest, PbTargetUnion, PbTxnOpRequest, PbTxnRequest,
+    PbTxnRequestOp,
+};
+use fastrand::Rng;
+use prost::Message;
+
+/// Every method, those first for which there are structured messages.
+const METHODS: [&str; 29] = [
+    "/etcdserverpb.KV/Range",
+    "/etcdserverpb.KV/Put",
+    "/etcdserverpb.KV/DeleteRange",
+    "/etcdserverpb.KV/Txn",
+    "/etcdserverpb.KV/Compact",
+    "/etcdserverpb.Lease/LeaseGrant",
+    "/etcdserverpb.Lease/LeaseRevoke",
+    "/etcdserverpb.Lease/LeaseTimeToLive",
+    "/etcdserverpb.KV/RangeStream",
+    "/etcdserverpb.Lease/LeaseKeepAlive",
+    "/etcdserverpb.Lease/LeaseLeases",
+    "/etcdserverpb.Watch/Watch",
+    "/etcdserverpb.Maintenance/Status",
+    "/etcdserverpb.Maintenance/Alarm",
+    "/etcdserverpb.Maintenance/Hash",
+    "/etcdserverpb.Maintenance/HashKV",
+    "/etcdserverpb.Maintenance/MoveLeader",
+    "/etcdserverpb.Maintenance/Downgrade",
+    "/etcdserverpb.Cluster/MemberList",
+    "/etcdserverpb.Cluster/MemberAdd",
+    "/etcdserverpb.Cluster/MemberRemove",
+    "/etcdserverpb.Cluster/MemberUpdate",
+    "/etcdserverpb.Cluster/MemberPromote",
+    "/etcdserverpb.Auth/AuthEnable",
+    "/etcdserverpb.Auth/Authenticate",
+    "/etcdserverpb.Auth/UserAdd",
+    "/etcdserverpb.KV/Unknown",
+    "/etcdserverpb.Unknown/Method",
+    "/",
+];
+const STRUCTURED: usize = 8;
+
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) method: &'static str,
+    pub(crate) message: Vec<u8>,
+}
+
+impl Input {
+    pub(crate) fn new(random: &mut Rng) -> Self {
+        // Mostly methods that do much.
+        let method =
+            if random.u8(..4) == 0 { random.usize(..METHODS.len()) } else { random.usize(..STRUCTURED) };
+        let mut message = match random.u8(..8) {
+            0 => bytes(random, 64),
+            // One that belongs to another method.
+            1 => structured(random.usize(..STRUCTURED), random),
+            _ => structured(method, random),
+        };
+        if random.u8(..3) == 0 {
+            damage(&mut message, random);
+        }
+        Self { method: METHODS[method], message }
+    }
+}
+
+/// Flips, overwrites, cuts off, removes or repeats a part of `bytes`.
+pub(crate) fn damage(bytes: &mut Vec<u8>, random: &mut Rng) {
+    if bytes.is_empty() {
+        return;
+    }
+    let at = random.usize(..bytes.len());
+    let end = bytes.len().min(at + random.usize(1..64));
+    match random.u8(..5) {
+        0 => bytes[at] ^= 1 << random.u8(..8),
+        1 => random.fill(&mut bytes[at..end]),
+        2 => bytes.truncate(at),
+        3 => drop(bytes.drain(at..end)),
+        _ => {
+            let part = bytes[at..end].to_vec();
+            bytes.splice(at..at, part);
+        }
+    }
+}
+
+fn structured(method: usize, random: &mut Rng) -> Vec<u8> {
+    match method {
+        0 => range(random).encode_to_vec(),
+        1 => put(random).encode_to_vec(),
+        2 => delete(random).encode_to_vec(),
+        3 => txn(random, 3).encode_to_vec(),
+        4 => PbCompactionRequest { revision: number(random), physical: random.bool() }.encode_to_vec(),
+        5 => PbLeaseGrantRequest { ttl: number(random), id: number(random) }.encode_to_vec(),
+        6 => PbLeaseRevokeRequest { id: number(random) }.encode_to_vec(),
+        7 => PbLeaseTimeToLiveRequest { id: number(random), keys: random.bool() }.encode_to_vec(),
+        _ => range(random).encode_to_vec(),
+    }
+}
+
+/// Small, or at an end of what there is.
+fn number(random: &mut Rng) -> i64 {
+    match random.u8(..8) {
+        0 => i64::MIN,
+        1 => i64::MAX,
+        2 => -1,
+        3 => random.i64(..),
+        _ => random.i64(0..50),
+    }
+}
+
+fn bytes(random: &mut Rng, most: usize) -> Vec<u8> {
+    let length = random.usize(..most);
+    std::iter::repeat_with(|| random.u8(..)).take(length).collect()
+}
+
+fn key(random: &mut Rng) -> Vec<u8> {
+    if random.u8(..8) == 0 { bytes(random, 8) } else { vec![random.u8(b'a'..b'i')] }
+}
+
+fn end(random: &mut Rng) -> Vec<u8> {
+    if random.bool() { Vec::new() } else { key(random) }
+}
+
+fn option(random: &mut Rng) -> i64 {
+    if random.u8(..4) == 0 { number(random) } else { 0 }
+}
+
+fn range(random: &mut Rng) -> PbRangeRequest {
+    PbRangeRequest {
+        key: key(random),
+        range_end: end(random),
+        limit: option(random),
+        revision: option(random),
+        sort_order: random.i32(-1..4),
+        sort_target: random.i32(-1..6),
+        serializable: random.bool(),
+        keys_only: random.bool(),
+        count_only: random.u8(..4) == 0,
+        min_mod_revision: option(random),
+        max_mod_revision: option(random),
+        min_create_revision: option(random),
+        max_create_revision: option(random),
+    }
+}
+
+fn put(random: &mut Rng) -> PbPutRequest {
+    PbPutRequest {
+        key: key(random),
+        value: bytes(random, 100),
+        lease: option(random),
+        prev_kv: random.bool(),
+        ignore_value: random.u8(..8) == 0,
+        ignore_lease: random.u8(..8) == 0,
+    }
+}
+
+fn delete(random: &mut Rng) -> PbDeleteRequest {
+    PbDeleteRequest { key: key(random), range_end: end(random), prev_kv: random.bool() }
+}
+
+fn compare(random: &mut Rng) -> PbCompare {
+    let target_union = match random.u8(..6) {
+        0 => None,
+        1 => Some(PbTargetUnion::Version(number(random))),
+        2 => Some(PbTargetUnion::CreateRevision(number(random))),
+        3 => Some(PbTargetUnion::ModRevision(number(random))),
+        4 => Some(PbTargetUnion::Lease(number(random))),
+        _ => Some(PbTargetUnion::Value(bytes(random, 4))),
+    };
+    PbCompare {
+        result: random.i32(-1..5),
+        target: random.i32(-1..6),
+        key: key(random),
+        range_end: end(random),
+        target_union,
+    }
+}
+
+fn txn(random: &mut Rng, depth: u32) -> PbTxnRequest {
+    let most = if random.u8(..50) == 0 { 140 } else { 4 };
+    let mut operations = || -> Vec<PbTxnRequestOp> {
+        let count = random.usize(..most);
+        std::iter::repeat_with(|| PbTxnRequestOp { request: operation(random, depth) }).take(count).collect()
+    };
+    let (success, failure) = (operations(), operations());
+    let count = random.usize(..3);
+    let compare = std::iter::repeat_with(|| compare(random)).take(count).collect();
+    PbTxnRequest { compare, success, failure }
+}
+
+fn operation(random: &mut Rng, depth: u32) -> Option<PbTxnOpRequest> {
+    match random.u8(..8) {
+        0 => None,
+        1 | 2 => Some(PbTxnOpRequest::RequestRange(range(random))),
+        3 => Some(PbTxnOpRequest::RequestDeleteRange(delete(random))),
+        4 if depth > 0 => Some(PbTxnOpRequest::RequestTxn(txn(random, depth - 1))),
+        _ => Some(PbTxnOpRequest::RequestPut(put(random))),
+    }
+}
