@@ -22,12 +22,36 @@
 //! # }
 //! ```
 //!
+//! [`serve`] puts it on a socket, for `etcdctl` and for other languages; `cargo run -p txetcd-embedded
+//! --example serve` does the same from the command line.
+//!
 //! # What it promises
 //! - **Answers are etcd's**: revisions, versions, order, counts, codes and messages. Where versions of
 //!   etcd differ it follows 3.7.
 //! - **A write that was answered is on disk.** Writes that wait at the same time share one sync.
 //! - **Reads do not wait for writes** and see everything that was answered before.
 //! - **A write happens whole or not at all**, also when its future is dropped or the process is killed.
+//!
+//! # When the storage fails
+//! A write that could not be stored, on a full disk for example, is answered `Unavailable`: whether it is
+//! there is known when the store is opened again. From then on reads go on and writes are answered
+//! `FailedPrecondition` with a message that starts with `txetcd-embedded: `; they are not applied.
+//!
+//! # Snapshots
+//! Maintenance `snapshot`, and so `etcdctl snapshot save`, answers with a file of this store's own, followed
+//! by the SHA-256 of it: [`Store::restore`] makes a store of it, and etcd does not. Maintenance `defragment`
+//! moves the store to a file, or memory, without holes; it needs room for both until it is done.
+//!
+//! # Where versions of etcd differ
+//! The store answers as 3.7. Of what a test with random requests has found, older versions do otherwise here:
+//!
+//! | versions | |
+//! | --- | --- |
+//! | up to 3.6 | `keys_only` answers name the lease of a key |
+//! | up to 3.6 | of several things that are wrong with a request, another one may be named |
+//! | up to 3.5 | a sort order that does not exist is taken for none |
+//! | up to 3.5 | a sort target that does not exist crashes the server |
+//! | up to 3.5.7, 3.4.24 | progress that was asked for may be told before what it covers |
 //!
 //! # What it leaves out
 //! Other members, access control (refused as etcd refuses it when it is off), and alarms.

@@ -50,7 +50,7 @@ impl Workload {
         let mut operations = Vec::new();
         if self.random.u8(..4) == 0 {
             let from = self.random.u8(..8);
-            state = state.into_iter().filter(|(key, _)| key[0] < from || key[0] >= 8).collect();
+            state.retain(|key, _| key[0] < from || key[0] >= 8);
             let options = DeleteOptions::new().with_range([8]);
             operations.push(TxnOp::delete([from], Some(options)));
         } else {
