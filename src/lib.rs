@@ -58,8 +58,8 @@ pub use txetcd_core::client::{
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{
-    At, Database, DatabaseBuilder, Oid, PMap, Page, Read, ReadTxn, Scan, Stats, Status, Table, TableInfo,
-    Timestamp, TimestampError, Token, TxnFn, Uuid, WriteTxn, codec, pmap,
+    At, Database, DatabaseBuilder, Migrate, MigrateProgress, Oid, PMap, Page, Read, ReadTxn, Scan, Stats,
+    Status, Table, TableInfo, Timestamp, TimestampError, Token, TxnFn, Uuid, WriteTxn, codec, pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 
@@ -88,7 +88,8 @@ macro_rules! schema {
 #[doc(hidden)]
 pub mod __private_0_1_0 {
     pub use std::vec::Vec;
-    pub use txetcd_core::codec::{Cbor, Compression};
+    pub use txetcd_core::codec::{Cbor, CodecError, Compression};
+    pub use txetcd_core::evolution::{upgrade, with_unknown};
     pub use txetcd_core::key::{
         Key, KeyError, decode_variant, decode_variant_part, encode_variant, end_of_key,
     };

@@ -13,6 +13,7 @@ mod concurrency;
 mod connecting;
 mod cost;
 mod decoding;
+mod evolution;
 mod faults;
 mod history;
 mod model;

@@ -6,6 +6,8 @@ mod catalogue;
 pub mod codec;
 mod database;
 mod engine;
+#[doc(hidden)]
+pub mod evolution;
 pub mod key;
 mod oid;
 pub mod persist;
@@ -16,6 +18,7 @@ mod txn;
 
 pub use catalogue::TableInfo;
 pub use database::{At, Database, DatabaseBuilder, Stats, Status};
+pub use evolution::migrate::{Migrate, MigrateProgress};
 pub use oid::Oid;
 pub use table::scan::{Page, Scan, Token};
 pub use table::{PMap, Table};

@@ -7,7 +7,7 @@ use serde::{Deserializer, Serialize, Serializer};
 
 use uuid::Uuid;
 
-use crate::codec::{Codec, Compression, Marshal};
+use crate::codec::{Codec, CodecError, Compression, Marshal};
 use crate::key::Key;
 
 /// A struct that is a row of a typed table. Implemented by `#[derive(Persist)]`.
@@ -31,6 +31,25 @@ pub trait Persist: Sized + Send + Sync + 'static {
     const FIELDS: &'static [Field];
     /// How values are compressed after encoding.
     const COMPRESSION: Compression;
+    /// The version of the declaration, which the catalogue remembers.
+    const VERSION: u32 = 1;
+    /// Whether fields that the declaration does not have survive a read-modify-write.
+    const KEEPS_UNKNOWN: bool = false;
+
+    /// Reads a stored value that an older version of the struct has written; `None` if there is none.
+    #[doc(hidden)]
+    fn decode_older(_stored: &[u8]) -> Option<Result<Self, CodecError>> {
+        None
+    }
+
+    /// The encoded `value` with the fields of `before` that the declaration does not have, if they are kept.
+    ///
+    /// # Errors
+    /// If the codec cannot add them.
+    #[doc(hidden)]
+    fn add_unknown(value: Vec<u8>, _before: &[u8]) -> Result<Vec<u8>, CodecError> {
+        Ok(value)
+    }
 }
 
 /// Where a table is: the slot whose number stands at the front of its etcd keys, as two bytes, big-endian.

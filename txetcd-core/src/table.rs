@@ -13,7 +13,7 @@ use std::ops::RangeBounds;
 
 use txetcd_client::{Error, Result, error::Kind};
 
-use crate::codec::Codec as _;
+use crate::evolution::{decode_row, encode_row};
 use crate::key::{KeyLike, KeyPrefix};
 use crate::persist::{Keyed, Persist, Place};
 use crate::txn::{Read, WriteTxn};
@@ -154,7 +154,7 @@ impl<T: Persist> Table<T> {
         Scan::of(Self::rows(txn), txn, |rows| rows.prefix_bounds(&prefix))
     }
 
-    fn rows<R: Read>(txn: &R) -> Result<Rows<T::Key, T>> {
+    pub(crate) fn rows<R: Read>(txn: &R) -> Result<Rows<T::Key, T>> {
         let slot = match T::PLACE {
             Place::Slot(slot) => slot,
             Place::Catalogue(oid) => txn.view().slots().get(&oid).ok_or_else(|| {
@@ -170,12 +170,9 @@ impl<T: Persist> Table<T> {
         Ok(Rows {
             slot,
             name: T::NAME,
-            encode: |row| {
-                let mut value = Vec::new();
-                T::Codec::encode(row, &mut value)?;
-                T::COMPRESSION.compress(value)
-            },
-            decode: |value| T::Codec::decode(&T::COMPRESSION.decompress(value)?),
+            encode: encode_row,
+            decode: decode_row,
+            keeps_unknown: T::KEEPS_UNKNOWN,
             key: PhantomData,
         })
     }

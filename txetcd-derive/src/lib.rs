@@ -50,6 +50,8 @@ use self::schema::key::KeySchema;
 /// | `codec = Type` | the format of stored values; `Cbor` if left out |
 /// | `compress = zlib` | compresses stored values: `zlib`, `snappy`, `zstd` or `lz4`, each a feature of the crate |
 /// | `name = "users"` | the table's name in messages; the struct's if left out |
+/// | `version = 2, from = UserV1` | rows that `UserV1` can read and this struct cannot are converted with `From<UserV1>`; written in the new form only, `db.migrate` rewrites the rest |
+/// | `keep_unknown` | a row that is read and put again keeps the fields that this struct does not have, which a newer program stored; for `Cbor` and `Json` |
 /// | `crate = "path"` | where this program sees the crate `txetcd`, if not as `::txetcd` |
 ///
 /// Without a key field the key lives outside the row, which is then stored with `put_at`:

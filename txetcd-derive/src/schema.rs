@@ -42,6 +42,12 @@ pub(crate) struct Schema {
     pub(crate) codec: Option<Type>,
     /// The compression: a variant of the runtime's `Compression`.
     pub(crate) compression: Ident,
+    /// The version of the declaration.
+    pub(crate) version: u32,
+    /// The type that was the older version.
+    pub(crate) from: Option<Type>,
+    /// Whether unknown fields are kept.
+    pub(crate) keep_unknown: bool,
     /// The fields or variants.
     pub(crate) data: Data,
 }
@@ -86,6 +92,9 @@ impl Schema {
             key,
             codec: container.codec,
             compression: container.compression,
+            version: container.version.map_or(1, |(version, _)| version),
+            from: container.from,
+            keep_unknown: container.keep_unknown,
             data,
         })
     }

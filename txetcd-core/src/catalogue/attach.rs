@@ -89,7 +89,7 @@ async fn enter(txn: &WriteTxn, declaration: &Declaration) -> Result<u16> {
 /// with fixed slots need not be in the catalogue.
 async fn free_slot(txn: &WriteTxn, entries: &[TableInfo]) -> Result<u16> {
     let last = entries.iter().map(|entry| entry.slot).max().unwrap_or(0);
-    let one_key = RangeOptions { reverse: false, keys_only: true, limit: 1 };
+    let one_key = RangeOptions { reverse: false, keys_only: true, remember: false, limit: 1 };
     for slot in last.saturating_add(1)..u16::MAX {
         let page = txn.view().page(Bounds::prefix(slot.to_be_bytes().to_vec()), one_key).await?;
         if page.rows.is_empty() {

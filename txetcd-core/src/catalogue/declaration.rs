@@ -19,6 +19,7 @@ pub(crate) struct Declaration {
     codec: &'static str,
     compression: Compression,
     fields: &'static [Field],
+    version: u32,
 }
 
 impl Declaration {
@@ -30,6 +31,7 @@ impl Declaration {
             codec: <T::Codec as Codec<T, T::Marshal>>::NAME,
             compression: T::COMPRESSION,
             fields: T::FIELDS,
+            version: T::VERSION,
         }
     }
 
@@ -59,7 +61,7 @@ impl Declaration {
             codec: Some(self.codec.to_owned()),
             compression: Some(self.compression.to_string()),
             fields: Some(self.fields.iter().map(|field| field.name.to_owned()).collect()),
-            others: std::collections::BTreeMap::new(),
+            version: Some(self.version),
         }
     }
 
@@ -74,11 +76,22 @@ impl Declaration {
         self.same("key", entry.key.as_ref(), &self.key, entry.slot)?;
         self.same("codec", entry.codec.as_deref(), self.codec, entry.slot)?;
         self.same("compression", entry.compression.as_deref(), &self.compression.to_string(), entry.slot)?;
-        if let Some(stored) = &entry.fields {
+        let stored_version = entry.version.unwrap_or(1);
+        if stored_version > self.version {
+            return Err(self.mismatch(
+                entry.slot,
+                format!(
+                    "it is declared as version {}, but a newer program has stored version {stored_version}: use that one",
+                    self.version
+                ),
+            ));
+        }
+        // A newer version says by its `from` how rows of the older one are read.
+        if let Some(stored) = entry.fields.as_ref().filter(|_| stored_version == self.version) {
             self.can_read(stored, entry.slot)?;
         }
-        let TableInfo { key, codec, compression, fields, .. } = own;
-        Ok(TableInfo { key, codec, compression, fields, ..entry })
+        let TableInfo { key, codec, compression, fields, version, .. } = own;
+        Ok(TableInfo { key, codec, compression, fields, version, ..entry })
     }
 
     fn same<S: AsRef<str> + ?Sized>(

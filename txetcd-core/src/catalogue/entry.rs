@@ -1,12 +1,11 @@
 //! [`TableInfo`]: a row of the catalogue.
 
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::codec::{Cbor, Codec, Serde};
+use crate::codec::{Cbor, Codec, KeepsUnknown as _, Serde};
 use crate::table::rows::Rows;
 
 /// What the catalogue has of a table.
@@ -43,21 +42,40 @@ pub struct TableInfo {
     /// The names of its fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<String>>,
-    /// What newer versions have written, kept as it is.
-    #[serde(flatten)]
-    pub(crate) others: BTreeMap<String, ciborium::Value>,
+    /// The version of its declaration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
 }
+
+/// The keys of [`TableInfo`]; what else a row has is kept when it is written again.
+const KNOWN: [&str; 11] = [
+    "oid",
+    "name",
+    "description",
+    "tags",
+    "creator",
+    "slot",
+    "key",
+    "codec",
+    "compression",
+    "fields",
+    "version",
+];
 
 /// The catalogue as a table of its own.
 pub(crate) const CATALOGUE: Rows<u16, TableInfo> = Rows {
     slot: 0,
     name: "the catalogue",
-    encode: |entry| {
+    encode: |entry, before| {
         let mut value = Vec::new();
         <Cbor as Codec<_, Serde>>::encode(entry, &mut value)?;
-        Ok(value)
+        match before {
+            Some(before) => Cbor::with_unknown(value, before, &|name| KNOWN.contains(&name)),
+            None => Ok(value),
+        }
     },
     decode: |value| <Cbor as Codec<_, Serde>>::decode(value),
+    keeps_unknown: true,
     key: PhantomData,
 };
 
@@ -94,7 +112,7 @@ mod tests {
         assert_eq!(entry.oid, Uuid::from_u128(0xa0000000_0000_4000_8000_000000000001));
         assert_eq!((entry.name.as_str(), entry.slot), ("Users", 1));
         assert_eq!((entry.description.as_deref(), entry.key.as_deref()), (Some("Users table."), None));
-        assert_eq!((CATALOGUE.encode)(&entry).unwrap(), bytes);
+        assert_eq!((CATALOGUE.encode)(&entry, None).unwrap(), bytes);
     }
 
     #[test]
@@ -109,6 +127,6 @@ mod tests {
         let mut bytes = Vec::new();
         ciborium::into_writer(&newer, &mut bytes).unwrap();
         let entry = (CATALOGUE.decode)(&bytes).unwrap();
-        assert_eq!((CATALOGUE.encode)(&entry).unwrap(), bytes);
+        assert_eq!((CATALOGUE.encode)(&entry, Some(&bytes)).unwrap(), bytes);
     }
 }

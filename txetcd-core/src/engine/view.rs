@@ -82,6 +82,8 @@ impl fmt::Debug for Row {
 pub(crate) struct RangeOptions {
     pub(crate) reverse: bool,
     pub(crate) keys_only: bool,
+    /// Whether the rows are wanted again when they are replaced.
+    pub(crate) remember: bool,
     /// At most about so many rows of the snapshot in this page.
     pub(crate) limit: u32,
 }
@@ -179,6 +181,9 @@ impl View {
             let marks =
                 stored.iter().map(|kv| (kv.key().to_vec(), Mark::of(Some(kv), !options.keys_only))).collect();
             state.reads.add_range(covered.clone(), marks);
+            if options.remember && !options.keys_only {
+                stored.iter().for_each(|kv| state.known.add_key(kv.key().to_vec(), Some(kv.clone())));
+            }
         }
         stored.retain(|kv| state.writes.own(kv.key()).is_none());
         let mut rows: Vec<Row> = stored.into_iter().map(Row::Stored).collect();
@@ -206,7 +211,7 @@ impl View {
             return Ok(answer.first().map_or(0, GetResponse::count));
         }
         // The keys themselves are needed, to tell a deletion of one from the insertion of another.
-        let options = RangeOptions { reverse: false, keys_only: true, limit: 5_000 };
+        let options = RangeOptions { reverse: false, keys_only: true, remember: false, limit: 5_000 };
         let mut count = 0;
         let mut rest = Some(bounds);
         while let Some(bounds) = rest {
@@ -215,6 +220,16 @@ impl View {
             rest = page.rest;
         }
         Ok(count)
+    }
+
+    /// The row that a put would replace, as far as it was read and is still there.
+    pub(crate) fn replaced(&self, key: &[u8]) -> Option<Arc<KeyValue>> {
+        let state = self.state();
+        match state.writes.own(key) {
+            Some(Own::Deleted) => None,
+            Some(Own::Put(put)) if put.replaces_deleted => None,
+            Some(Own::Put(_)) | None => state.known.key(key).flatten(),
+        }
     }
 
     pub(crate) fn put(&self, key: Vec<u8>, value: Vec<u8>) {

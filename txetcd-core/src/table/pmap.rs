@@ -143,12 +143,13 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
         Rows {
             slot: self.slot,
             name: "map",
-            encode: |value| {
+            encode: |value, _| {
                 let mut bytes = Vec::new();
                 C::encode(value, &mut bytes)?;
                 Ok(bytes)
             },
             decode: C::decode,
+            keeps_unknown: false,
             key: PhantomData,
         }
     }

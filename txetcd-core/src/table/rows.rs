@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
-use txetcd_client::{Error, Result, error::Kind};
+use txetcd_client::{Error, KeyValue, Result, error::Kind};
 
 use crate::codec::CodecError;
 use crate::engine::bounds::{Bounds, after};
@@ -15,12 +15,16 @@ use crate::engine::view::{Row, View};
 use crate::key::{Key, KeyError, KeyLike, KeyPrefix};
 use crate::txn::{Read, WriteTxn};
 
+/// Encodes a value; the second one is that which it replaces, where unknown fields are kept.
+type Encode<V> = fn(&V, Option<&[u8]>) -> Result<Vec<u8>, CodecError>;
+
 /// The rows of a table: values `V` under keys `K` in a slot.
 pub(crate) struct Rows<K, V> {
     pub(crate) slot: u16,
     pub(crate) name: &'static str,
-    pub(crate) encode: fn(&V) -> Result<Vec<u8>, CodecError>,
+    pub(crate) encode: Encode<V>,
     pub(crate) decode: fn(&[u8]) -> Result<V, CodecError>,
+    pub(crate) keeps_unknown: bool,
     pub(crate) key: PhantomData<fn() -> K>,
 }
 
@@ -35,14 +39,16 @@ impl<K, V> Copy for Rows<K, V> {}
 impl<K: Key, V: 'static> Rows<K, V> {
     pub(crate) fn put<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
         let key = self.key(key)?;
-        let value = self.encode(&key, value)?;
-        self.view(txn).put(key, value);
+        let view = self.view(txn);
+        let before = if self.keeps_unknown { view.replaced(&key) } else { None };
+        let value = self.encode(&key, value, before.as_deref().map(KeyValue::value))?;
+        view.put(key, value);
         Ok(())
     }
 
     pub(crate) fn insert<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
         let key = self.key(key)?;
-        let value = self.encode(&key, value)?;
+        let value = self.encode(&key, value, None)?;
         self.view(txn).insert(key.clone(), value).map_err(|_| {
             let row = self.describe(&key);
             Error::new(Kind::AlreadyExists, format!("{row}: this transaction has put the row already"))
@@ -101,7 +107,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
     }
 
     /// The transaction's view, which now knows the table's name.
-    pub(super) fn view<R: Read>(self, txn: &R) -> &View {
+    pub(crate) fn view<R: Read>(self, txn: &R) -> &View {
         let view = txn.view();
         view.name_table(self.slot, self.name);
         view
@@ -140,15 +146,15 @@ impl<K: Key, V: 'static> Rows<K, V> {
             .with_source(error)
     }
 
-    fn encode(&self, key: &[u8], value: &V) -> Result<Vec<u8>> {
-        (self.encode)(value).map_err(|error| {
+    pub(crate) fn encode(&self, key: &[u8], value: &V, before: Option<&[u8]>) -> Result<Vec<u8>> {
+        (self.encode)(value, before).map_err(|error| {
             let row = self.describe(key);
             Error::new(Kind::InvalidArgument, format!("{row}: the row cannot be encoded: {error}"))
                 .with_source(error)
         })
     }
 
-    pub(super) fn decode(&self, row: &Row) -> Result<V> {
+    pub(crate) fn decode(&self, row: &Row) -> Result<V> {
         (self.decode)(row.value()).map_err(|error| {
             let described = self.describe(row.key());
             Error::new(

@@ -187,6 +187,7 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
             page: VecDeque::new(),
             reverse: self.reverse,
             keys_only,
+            remember: table.keeps_unknown,
             left: self.limit.unwrap_or(usize::MAX),
             page_rows: FIRST_PAGE,
         };
@@ -201,6 +202,7 @@ struct Cursor<'t> {
     page: VecDeque<Row>,
     reverse: bool,
     keys_only: bool,
+    remember: bool,
     /// How many rows are still wanted.
     left: usize,
     /// How many rows to ask for next.
@@ -216,7 +218,12 @@ impl Cursor<'_> {
             let Some(bounds) = self.rest.take() else { return Ok(None) };
             let rows = self.page_rows.min(self.left);
             let limit = u32::try_from(rows).unwrap_or(u32::MAX);
-            let options = RangeOptions { reverse: self.reverse, keys_only: self.keys_only, limit };
+            let options = RangeOptions {
+                reverse: self.reverse,
+                keys_only: self.keys_only,
+                remember: self.remember,
+                limit,
+            };
             let page = self.view.page(bounds, options).await?;
             let bytes: usize = page.rows.iter().map(|row| row.key().len() + row.value().len()).sum();
             if let Some(average) = bytes.checked_div(page.rows.len()) {

@@ -1,7 +1,8 @@
 //! `impl Persist`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Member, WhereClause, parse_quote};
 
 use super::marshal;
@@ -9,7 +10,7 @@ use crate::schema::{Data, Field, Fields, Schema, Style, TablePlace};
 
 /// The impl.
 pub(super) fn expand(schema: &Schema) -> TokenStream {
-    let Schema { ident, generics, place, name, compression, .. } = schema;
+    let Schema { ident, generics, place, name, compression, version, .. } = schema;
     let (impl_generics, ty_generics, _) = generics.split_for_impl();
     let where_clause = bounds(schema);
     let key = &schema.key.ty;
@@ -23,6 +24,27 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         TablePlace::Oid(oid) => quote!(__txetcd::Place::Catalogue(__txetcd::Uuid::from_u128(#oid))),
     };
     let fields = fields(&schema.data);
+    let older = schema.from.as_ref().map(|older| {
+        quote_spanned! {older.span()=>
+            fn decode_older(
+                stored: &[::core::primitive::u8],
+            ) -> ::core::option::Option<::core::result::Result<Self, __txetcd::CodecError>> {
+                ::core::option::Option::Some(__txetcd::upgrade::<#older, Self>(stored))
+            }
+        }
+    });
+    let unknown = schema.keep_unknown.then(|| {
+        quote! {
+            const KEEPS_UNKNOWN: ::core::primitive::bool = true;
+
+            fn add_unknown(
+                value: __txetcd::Vec<::core::primitive::u8>,
+                before: &[::core::primitive::u8],
+            ) -> ::core::result::Result<__txetcd::Vec<::core::primitive::u8>, __txetcd::CodecError> {
+                __txetcd::with_unknown::<Self>(value, before)
+            }
+        }
+    });
     quote! {
         impl #impl_generics __txetcd::Persist for #ident #ty_generics #where_clause {
             type Key = #key;
@@ -32,6 +54,9 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
             const NAME: &'static ::core::primitive::str = #name;
             const FIELDS: &'static [__txetcd::Field] = &[#(#fields),*];
             const COMPRESSION: __txetcd::Compression = __txetcd::Compression::#compression;
+            const VERSION: ::core::primitive::u32 = #version;
+            #older
+            #unknown
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The attributes of the struct or enum itself.
 
+use proc_macro2::Span;
 use syn::{DeriveInput, Ident, Lit, LitStr, Path, Type, parse_quote};
 
 use super::attribute::{Attribute, Found, Place, read};
@@ -13,13 +14,16 @@ pub(crate) static STRUCT: Place = Place { on: "a struct", takes: &TAKES };
 /// What `#[pmap(...)]` may say on an enum.
 static ENUM: Place = Place { on: "an enum", takes: &TAKES };
 
-static TAKES: [Attribute; 7] = [
+static TAKES: [Attribute; 10] = [
     Attribute::once("slot", "slot = 1"),
     Attribute::once("oid", "oid = \"6ba7b810-...\""),
     Attribute::once("key", "key = Type"),
     Attribute::once("codec", "codec = Type"),
     Attribute::once("compress", "compress = zlib"),
     Attribute::once("name", "name = \"users\""),
+    Attribute::once("version", "version = 2"),
+    Attribute::once("from", "from = OlderType"),
+    Attribute::once("keep_unknown", "keep_unknown"),
     Attribute::once("crate", "crate = \"path\""),
 ];
 
@@ -39,6 +43,12 @@ pub(crate) struct Container {
     pub(crate) compression: Ident,
     /// The table's name.
     pub(crate) name: String,
+    /// The version of the declaration, and where it was given.
+    pub(crate) version: Option<(u32, Span)>,
+    /// The type that was the older version.
+    pub(crate) from: Option<Type>,
+    /// Whether unknown fields are kept.
+    pub(crate) keep_unknown: bool,
     /// The path of the facade.
     pub(crate) facade: Path,
 }
@@ -52,10 +62,22 @@ impl Container {
             codec: None,
             compression: Ident::new("None", proc_macro2::Span::call_site()),
             name: syn::ext::IdentExt::unraw(&input.ident).to_string(),
+            version: None,
+            from: None,
+            keep_unknown: false,
             facade: parse_quote!(::txetcd),
         };
         let place = if matches!(input.data, syn::Data::Enum(_)) { &ENUM } else { &STRUCT };
         read(&input.attrs, place, mistakes, |found| this.take(found, receiver));
+        match (&this.version, &this.from) {
+            (Some((2.., span)), None) => mistakes.push(
+                *span,
+                "`version` without `from`: name the type that was the version before, as in `from = UserV1`",
+            ),
+            (None | Some((1, _)), Some(from)) => mistakes
+                .push_at(from, "`from` without `version`: say which version this is, as in `version = 2`"),
+            _ => {}
+        }
         this
     }
 
@@ -84,6 +106,14 @@ impl Container {
             "codec" => self.codec = Some(receiver.resolve_type(&found.value("a type")?)),
             "compress" => self.compression = compression(found)?,
             "name" => self.name = found.string()?.value(),
+            "version" => self.version = Some((version(found)?, found.span)),
+            "from" => {
+                self.from = Some(receiver.resolve_type(&found.value("the type that was the older version")?))
+            }
+            "keep_unknown" => {
+                self.keep_unknown = true;
+                found.flag()?;
+            }
             "crate" => self.facade = facade(&found.string()?)?,
             _ => return Err(syn::Error::new(found.span, "this attribute has no meaning here")),
         }
@@ -132,6 +162,14 @@ fn slot(found: &Found<'_>) -> syn::Result<u16> {
         Ok(slot) => Ok(slot),
         Err(_) => refuse(format!("slot {} is out of range: {RANGE}", number.base10_digits())),
     }
+}
+
+fn version(found: &Found<'_>) -> syn::Result<u32> {
+    let value: Lit = found.value("a number")?;
+    let number = if let Lit::Int(number) = &value { number.base10_parse::<u32>().ok() } else { None };
+    number.filter(|number| *number > 0).ok_or_else(|| {
+        syn::Error::new(value.span(), "`version` takes a number from 1 up, as in `version = 2`")
+    })
 }
 
 fn compression(found: &Found<'_>) -> syn::Result<Ident> {

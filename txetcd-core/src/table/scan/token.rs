@@ -13,8 +13,12 @@ pub struct Token {
 }
 
 impl Token {
-    pub(super) fn after(key: &[u8]) -> Self {
+    pub(crate) fn after(key: &[u8]) -> Self {
         Self { key: key.to_vec() }
+    }
+
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.key
     }
 
     pub(super) fn into_key(self) -> Vec<u8> {
