@@ -16,7 +16,7 @@ use txetcd_embedded::Store;
 use workload::Workload;
 
 /// Workloads in a usual run.
-const WORKLOADS: u64 = 2;
+const WORKLOADS: u64 = 1;
 
 #[test]
 fn nothing_acknowledged_is_lost_wherever_the_power_goes() {

@@ -22,7 +22,7 @@ use support::rpc::Rpc;
 use world::World;
 
 /// Sequences of operations for each server, and operations in each at most.
-const SEQUENCES: u32 = 150;
+const SEQUENCES: u32 = 50;
 const OPERATIONS: usize = 40;
 const SEED: u64 = 1;
 
