@@ -5,4 +5,5 @@
 //! nothing, and a watcher that has fallen behind differs from any other only in its position.
 
 pub(crate) mod session;
+pub(crate) mod ticks;
 pub(crate) mod watcher;

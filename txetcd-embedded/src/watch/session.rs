@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tonic::{Status, Streaming};
 
+use super::ticks::Ticks;
 use super::watcher::{Filters, Watcher};
 use crate::engine::Engine;
 use crate::failure::{Refusal, unreadable};
@@ -18,9 +17,6 @@ use crate::storage::error::StorageError;
 use crate::storage::log;
 use crate::storage::snapshot::Snapshot;
 use crate::storage::tables::Tables;
-
-/// How long a watcher that asked for progress goes without any message.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What is read from the log at a time: etcd's number of revisions, and a bound on the bytes held.
 const REVISIONS_AT_A_TIME: usize = 1000;
@@ -41,8 +37,8 @@ pub(crate) struct Session {
     outbox: VecDeque<WatchResponse>,
     /// Whether the client asked for progress and was not answered yet.
     progress_wanted: bool,
-    /// Present once a watcher asked to be told of progress.
-    ticks: Option<Interval>,
+    /// Started once a watcher asks to be told of progress.
+    ticks: Ticks,
 }
 
 impl Session {
@@ -56,7 +52,7 @@ impl Session {
             next_id: 0,
             outbox: VecDeque::new(),
             progress_wanted: false,
-            ticks: None,
+            ticks: Ticks::default(),
         }
     }
 
@@ -92,7 +88,7 @@ impl Session {
                     // The engine owns the sender, and this session owns the engine.
                     changed.map_err(|_| Status::unavailable("txetcd-embedded: the store is closed"))?;
                 }
-                () = tick(&mut self.ticks) => self.notify_idle(),
+                () = self.ticks.next() => self.notify_idle(),
             }
         }
     }
@@ -152,11 +148,7 @@ impl Session {
             watcher.next = header.revision + 1;
         }
         if watcher.progress_notify {
-            self.ticks.get_or_insert_with(|| {
-                let mut ticks = interval_at(Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
-                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                ticks
-            });
+            self.ticks.start();
         }
         response.watch_id = watcher.id;
         self.outbox.push_back(response);
@@ -293,16 +285,6 @@ impl Session {
 
     fn progress(&self, watch_id: i64, revision: i64) -> WatchResponse {
         WatchResponse { header: Some(self.engine.header(revision)), watch_id, ..Default::default() }
-    }
-}
-
-/// Waits for the next tick, or for ever where there are none.
-async fn tick(ticks: &mut Option<Interval>) {
-    match ticks {
-        Some(ticks) => {
-            ticks.tick().await;
-        }
-        None => std::future::pending().await,
     }
 }
 
