@@ -22,9 +22,9 @@ mod pickle;
 #[cfg(feature = "postcard")]
 mod postcard;
 mod raw;
+#[cfg(any(feature = "json", feature = "msgpack", feature = "pickle"))]
 mod serde_message;
 mod set;
-#[cfg(any(feature = "json", feature = "msgpack", feature = "pickle"))]
 mod unknown;
 
 pub use cbor::Cbor;
@@ -41,7 +41,6 @@ pub use pickle::Pickle;
 pub use postcard::Postcard;
 pub use raw::{Binary, OidValue, TimestampValue, Utf8, UuidValue};
 pub use set::{OidSet, StringSet, UuidSet};
-
 pub use unknown::KeepsUnknown;
 
 /// A format for values of type `T`, marshalled as `M` says.

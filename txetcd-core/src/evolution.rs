@@ -3,7 +3,7 @@
 //! A row is read as the struct is declared now; if that fails and the declaration names an older version
 //! (`#[pmap(version = 2, from = UserV1)]`), it is read as that one, which may name a still older one, and
 //! converted with `From`. So bytes that are readable as the newest version are taken as such. Rows are written in
-//! the newest form only; [`migrate`] rewrites those that nobody touches. Fields that this program does not know
+//! the newest form only; a migration rewrites those that nobody touches. Fields that this program does not know
 //! survive its read-modify-write if the declaration asks for it (`#[pmap(keep_unknown)]`).
 
 pub(crate) mod migrate;

@@ -1,10 +1,13 @@
 //! The embedded store beside real etcd: the same random requests to both, and every field of every answer
 //! compared. Where several versions of etcd disagree, the newest one is right.
 //!
-//! Runs against the servers in `TXETCD_TEST_SERVERS` (`NAME=http://127.0.0.1:PORT`, separated by commas),
-//! which no other test may write to meanwhile. Does nothing without that variable. `TXETCD_TEST_SEQUENCES`
-//! asks for more than the few sequences of a usual run, and `TXETCD_TEST_SEED` for others.
+//! Starts servers of its own, since nobody else may write to them meanwhile, from the programs in
+//! `TXETCD_TEST_BINARIES` (`NAME=PATH`, separated by commas), or an `etcd` on the PATH.
+//! `TXETCD_TEST_SEQUENCES` asks for more than the few sequences of a usual run, and `TXETCD_TEST_SEED` for
+//! others.
 
+#[path = "../../../tests/behaviour/own_server.rs"]
+mod own_server;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -28,16 +31,15 @@ const SEED: u64 = 1;
 
 #[test]
 fn answers_equal_those_of_etcd() {
-    let Ok(servers) = std::env::var("TXETCD_TEST_SERVERS") else { return };
     let number = |name| std::env::var(name).ok().map(|number| number.parse::<u64>().expect(name));
     let sequences = number("TXETCD_TEST_SEQUENCES").map_or(SEQUENCES, |number| number.try_into().unwrap());
     let seed = number("TXETCD_TEST_SEED").unwrap_or(SEED);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for server in servers.split(',').filter(|server| !server.trim().is_empty()) {
-        let (name, url) = server.trim().split_once('=').expect("NAME=URL");
+    for (name, binary) in own_server::binaries() {
+        let server = own_server::OwnServer::start(&binary, &[]);
         let world = runtime.block_on(async {
             let store = Store::memory().unwrap();
-            World::new(Rpc::embedded(&store), Rpc::connect(url).await).await
+            World::new(Rpc::embedded(&store), Rpc::connect(&server.url()).await).await
         });
         let config = Config {
             cases: sequences,
