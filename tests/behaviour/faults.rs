@@ -83,6 +83,15 @@ async fn faulty(store: &Store, seed: u64) -> (Database, Arc<Script>) {
     (db, script)
 }
 
+/// A connection with short timeouts.
+async fn impatient(store: &Store) -> (Database, Arc<Script>) {
+    let script = Arc::new(Script::random(0));
+    let timeout = Duration::from_millis(300);
+    let builder =
+        store.builder().faults(script.faults()).transaction_timeout(timeout).request_timeout(timeout);
+    (builder.connect().await.unwrap(), script)
+}
+
 async fn add(db: &Database, id: u32) -> Result<(), Error> {
     let accounts = Account::table();
     db.write(async |txn| {
@@ -191,15 +200,7 @@ stores! {
     }
 
     async fn a_store_that_cannot_be_asked_makes_the_outcome_unknown(store) {
-        let script = Arc::new(Script::random(0));
-        let db = store
-            .builder()
-            .faults(script.faults())
-            .transaction_timeout(Duration::from_millis(300))
-            .request_timeout(Duration::from_millis(300))
-            .connect()
-            .await
-            .unwrap();
+        let (db, script) = impatient(store).await;
         add(&db, 1).await.unwrap();
         script.push("KV/Txn", Fault::LoseReply);
         (0..2_000).for_each(|_| script.push("KV/Txn", Fault::LoseRequest));
@@ -212,15 +213,7 @@ stores! {
     }
 
     async fn a_commit_reported_as_unknown_is_settled_when_the_store_is_back(store) {
-        let script = Arc::new(Script::random(0));
-        let db = store
-            .builder()
-            .faults(script.faults())
-            .transaction_timeout(Duration::from_millis(300))
-            .request_timeout(Duration::from_millis(300))
-            .connect()
-            .await
-            .unwrap();
+        let (db, script) = impatient(store).await;
         add(&db, 1).await.unwrap();
         // The commit is under way for longer than the store is away.
         script.push("KV/Txn", Fault::Late(Duration::from_millis(4_500)));

@@ -1,7 +1,15 @@
 //! One row at a time.
 
 use crate::store::{User, user};
-use txetcd::{Error, PMap, Result};
+use txetcd::{Database, Error, Lease, PMap, Result};
+
+/// Puts a row that is there under a lease, as a foreign program would.
+async fn put_under_lease(db: &Database, key: &[u8]) -> Lease {
+    let lease = db.client().lease(std::time::Duration::from_secs(60)).await.unwrap();
+    let value = db.client().get(key).await.unwrap().into_kvs().remove(0).into_parts().1;
+    db.client().put(key, value).lease(&lease).await.unwrap();
+    lease
+}
 
 stores! {
     async fn a_row_is_stored_changed_and_deleted(store) {
@@ -136,11 +144,9 @@ stores! {
     async fn a_row_keeps_the_lease_it_was_read_with(store) {
         let db = store.connect().await;
         let users = User::table();
-        let lease = db.client().lease(std::time::Duration::from_secs(60)).await.unwrap();
         db.write(async |txn| users.put(txn, &user("ann", 1))).await.unwrap();
         let key = [&1u16.to_be_bytes()[..], b"ann"].concat();
-        let value = db.client().get(key.clone()).await.unwrap().into_kvs().remove(0).into_parts().1;
-        db.client().put(key.clone(), value).lease(&lease).await.unwrap();
+        let lease = put_under_lease(&db, &key).await;
         db.write(async |txn| {
             let mut ann = users.get(txn, "ann").await?.expect("ann");
             ann.age += 1;
@@ -157,11 +163,9 @@ stores! {
     async fn a_row_that_is_deleted_and_put_again_is_another_one(store) {
         let db = store.connect().await;
         let users = User::table();
-        let lease = db.client().lease(std::time::Duration::from_secs(60)).await.unwrap();
         db.write(async |txn| users.put(txn, &user("ann", 1))).await.unwrap();
         let key = [&1u16.to_be_bytes()[..], b"ann"].concat();
-        let value = db.client().get(key.clone()).await.unwrap().into_kvs().remove(0).into_parts().1;
-        db.client().put(key.clone(), value).lease(&lease).await.unwrap();
+        put_under_lease(&db, &key).await;
         db.write(async |txn| {
             users.take(txn, "ann").await?;
             users.put(txn, &user("ann", 2))?;
