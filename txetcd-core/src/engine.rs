@@ -32,6 +32,7 @@ pub(crate) mod bounds;
 pub(crate) mod committer;
 pub(crate) mod conflict;
 pub(crate) mod known;
+pub(crate) mod lock;
 pub(crate) mod naming;
 pub(crate) mod plan;
 pub(crate) mod policy;

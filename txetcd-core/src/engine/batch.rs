@@ -5,12 +5,13 @@
 //! wait drive the same future, so that none depends on another one that may be dropped.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use txetcd_client::{GetRequest, GetResponse, Result};
 
+use super::lock::lock;
 use super::snapshot::{Snapshot, unexpected_answer};
 
 /// The answers, each to be taken by the one who asked.
@@ -70,8 +71,4 @@ impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch").finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,13 +6,14 @@
 //! many as there were commits at once, at most [`MAX_COMMITS`] and those whose outcome is still unknown; they
 //! vanish with the lease.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use txetcd_client::{Client, Compare, GetRequest, KeyValue, Op, PutRequest, Result, Session};
 
 use super::bookkeeping::lane_key;
+use super::lock::lock;
 
 /// How many commits of a process are under way at once.
 const MAX_COMMITS: usize = 64;
@@ -171,8 +172,4 @@ impl Lane {
 /// The number in a lane's key, if it is there.
 pub(crate) fn number_in(found: Option<&KeyValue>) -> Option<u64> {
     Some(u64::from_be_bytes(found?.value().try_into().ok()?))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,11 +6,13 @@
 //! The first read runs in a task of its own: others wait for it, and whoever asked first may hold its future
 //! without polling it, or drop it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::watch;
 use txetcd_client::{Client, Error, GetRequest, GetResponse, Op, Result, Txn, error::Kind};
+
+use super::lock::lock;
 
 /// How many requests of one read are under way at once.
 const PARALLEL_REQUESTS: usize = 8;
@@ -157,8 +159,4 @@ impl Snapshot {
 /// The server answered something else than it was asked.
 pub(crate) fn unexpected_answer() -> Error {
     Error::new(Kind::Unavailable, "the server's answer does not fit the request: is it an etcd v3 server?")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,6 +14,7 @@ use crate::catalogue::slots::Slots;
 use super::batch::Batch;
 use super::bounds::{Bounds, after};
 use super::known::Known;
+use super::lock::lock;
 use super::naming::TableNames;
 use super::read_set::{Mark, ReadSet};
 use super::snapshot::Snapshot;
@@ -304,7 +305,7 @@ impl View {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
