@@ -8,6 +8,7 @@ mod database;
 mod engine;
 #[doc(hidden)]
 pub mod evolution;
+mod index;
 pub mod key;
 mod oid;
 pub mod persist;
@@ -16,9 +17,10 @@ mod table;
 mod timestamp;
 mod txn;
 
-pub use catalogue::TableInfo;
+pub use catalogue::{IndexInfo, IndexState, TableInfo};
 pub use database::{At, Database, DatabaseBuilder, Stats, Status};
 pub use evolution::migrate::{Migrate, MigrateProgress};
+pub use index::{Index, IndexDeclaration, IndexKeys, IndexValue, Many, Unique};
 pub use oid::Oid;
 pub use table::scan::{Page, Scan, Token};
 pub use table::{PMap, Table};

@@ -14,6 +14,7 @@ use std::ops::RangeBounds;
 use txetcd_client::{Error, Result, error::Kind};
 
 use crate::evolution::{decode_row, encode_row};
+use crate::index::declaration::{entries_of, schema_of};
 use crate::key::{KeyLike, KeyPrefix};
 use crate::persist::{Keyed, Persist, Place};
 use crate::txn::{Read, WriteTxn};
@@ -117,8 +118,8 @@ impl<T: Persist> Table<T> {
         Self::rows(txn)?.take(txn, key).await
     }
 
-    /// Deletes all rows. Buffered. It is one operation, and one more for each row that the transaction puts into the
-    /// table afterwards.
+    /// Deletes all rows, and the entries of all indexes. Buffered. It is one operation for the table and one for each
+    /// index, and one more for each row and entry that the transaction puts into them afterwards.
     ///
     /// # Errors
     /// None today.
@@ -169,9 +170,11 @@ impl<T: Persist> Table<T> {
         };
         Ok(Rows {
             slot,
-            name: T::NAME,
+            schema: schema_of::<T>(),
             encode: encode_row,
             decode: decode_row,
+            entries: entries_of::<T>,
+            remembers: T::KEEPS_UNKNOWN || !T::INDEXES.is_empty(),
             keeps_unknown: T::KEEPS_UNKNOWN,
             key: PhantomData,
         })

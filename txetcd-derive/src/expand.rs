@@ -3,6 +3,7 @@
 //! What is generated is thin: trait impls and constants. The work is done by the library.
 
 mod checks;
+mod indexes;
 pub(crate) mod key;
 mod keyed;
 mod marshal;

@@ -9,6 +9,7 @@ use txetcd_client::Result;
 use super::rows::Rows;
 use super::scan::Scan;
 use crate::codec::Codec;
+use crate::engine::schema::Unindexed;
 use crate::key::{Key, KeyLike, KeyPrefix};
 use crate::txn::{Read, WriteTxn};
 
@@ -142,13 +143,15 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     fn rows(&self) -> Rows<K, V> {
         Rows {
             slot: self.slot,
-            name: "map",
+            schema: &Unindexed("map"),
             encode: |value, _| {
                 let mut bytes = Vec::new();
                 C::encode(value, &mut bytes)?;
                 Ok(bytes)
             },
             decode: C::decode,
+            entries: |_, _| Ok(Vec::new()),
+            remembers: false,
             keeps_unknown: false,
             key: PhantomData,
         }

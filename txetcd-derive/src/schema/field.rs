@@ -2,10 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{ExprPath, Ident, Index, LitStr, Member, Path, Type};
+use syn::{ExprPath, GenericArgument, Ident, Index, LitStr, Member, Path, PathArguments, Type};
 
 use super::attribute::{Attribute, Found, Place, read};
 use super::borrowed;
+use super::index::Written;
 use super::mistakes::Mistakes;
 use super::receiver::Receiver;
 
@@ -19,6 +20,7 @@ pub(crate) static PLACE: Place = Place {
         Attribute::repeatable("alias", "alias = \"old_name\""),
         Attribute::once("skip", "skip"),
         Attribute::once("with", "with = module"),
+        Attribute::repeatable("index", "index(slot = 2)"),
     ],
 };
 
@@ -39,6 +41,8 @@ pub(crate) struct Field {
     pub(crate) skip: bool,
     /// The module that marshals it in place of its type.
     pub(crate) with: Option<TokenStream>,
+    /// Its indexes.
+    pub(super) indexes: Vec<Written>,
 }
 
 /// The stored names of a field or variant.
@@ -81,6 +85,7 @@ impl Field {
             fallback: None,
             skip: false,
             with: None,
+            indexes: Vec::new(),
         };
         let mut given = Vec::new();
         read(&field.attrs, &PLACE, mistakes, |found| {
@@ -115,6 +120,7 @@ impl Field {
                 let module: Path = found.value("the path of a module with `serialize` and `deserialize`")?;
                 self.with = Some(receiver.resolve(module.into_token_stream()));
             }
+            "index" => self.indexes.push(Written::of_field(found)?),
             _ => self.wire.take(found)?,
         }
         Ok(())
@@ -143,6 +149,27 @@ impl Field {
                 ),
                 _ => {}
             }
+        }
+    }
+}
+
+impl Field {
+    /// The name under which it is written: its position, if it has none.
+    pub(crate) fn stored_name(&self) -> String {
+        match &self.member {
+            Member::Named(ident) => self.wire.names(ident).next().map_or_else(String::new, |(name, _)| name),
+            Member::Unnamed(index) => index.index.to_string(),
+        }
+    }
+
+    /// The type in the `Option`, if the field's is spelt as one.
+    pub(crate) fn optional(&self) -> Option<&Type> {
+        let Type::Path(ty) = &self.ty else { return None };
+        let last = ty.path.segments.last().filter(|segment| segment.ident == "Option")?;
+        let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+        match arguments.args.first() {
+            Some(GenericArgument::Type(ty)) => Some(ty),
+            _ => None,
         }
     }
 }
