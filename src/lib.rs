@@ -58,9 +58,10 @@ pub use txetcd_core::client::{
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{
-    At, Database, DatabaseBuilder, Index, IndexDeclaration, IndexInfo, IndexState, IndexValue, Many, Migrate,
-    MigrateProgress, Oid, PMap, Page, Read, ReadTxn, Scan, Stats, Status, Table, TableInfo, Timestamp,
-    TimestampError, Token, TxnFn, Unique, Uuid, WriteTxn, codec, pmap,
+    At, Database, DatabaseBuilder, Index, IndexDeclaration, IndexInfo, IndexReport, IndexState, IndexValue,
+    Many, Migrate, MigrateProgress, Oid, PMap, Page, Read, ReadTxn, Rebuild, RebuildProgress, Scan, Stats,
+    Status, Table, TableInfo, Timestamp, TimestampError, Token, TxnFn, Unique, Uuid, Verify, WriteTxn, codec,
+    pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 

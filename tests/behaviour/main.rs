@@ -16,6 +16,7 @@ mod decoding;
 mod evolution;
 mod faults;
 mod history;
+mod index_changes;
 mod indexes;
 mod model;
 mod own_server;

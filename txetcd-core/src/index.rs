@@ -4,7 +4,10 @@
 //! rows (`engine/view/maintenance.rs`). The state of an index is in the catalogue, and every read of an index looks
 //! there first, in the same request ([`state`](crate::catalogue::state)).
 
+mod check;
 pub(crate) mod declaration;
+mod rebuild;
+mod verify;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,6 +17,8 @@ use futures_util::future::join;
 use txetcd_client::Result;
 
 pub use declaration::{IndexDeclaration, IndexKeys, IndexValue};
+pub use rebuild::{Rebuild, RebuildProgress};
+pub use verify::{IndexReport, Verify};
 
 use crate::catalogue::state::require_ready;
 use crate::engine::bounds::{Bounds, after};

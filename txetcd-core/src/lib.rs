@@ -20,7 +20,10 @@ mod txn;
 pub use catalogue::{IndexInfo, IndexState, TableInfo};
 pub use database::{At, Database, DatabaseBuilder, Stats, Status};
 pub use evolution::migrate::{Migrate, MigrateProgress};
-pub use index::{Index, IndexDeclaration, IndexKeys, IndexValue, Many, Unique};
+pub use index::{
+    Index, IndexDeclaration, IndexKeys, IndexReport, IndexValue, Many, Rebuild, RebuildProgress, Unique,
+    Verify,
+};
 pub use oid::Oid;
 pub use table::scan::{Page, Scan, Token};
 pub use table::{PMap, Table};

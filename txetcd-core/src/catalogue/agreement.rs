@@ -99,7 +99,7 @@ impl Database {
 
     /// Enters a table with indexes in the catalogue, or finds it there. Boxed, since it is a transaction within the
     /// commit of another one.
-    fn enter_implicitly(
+    pub(crate) fn enter_implicitly(
         &self,
         schema: &'static dyn TableSchema,
         declaration: Declaration,

@@ -6,10 +6,11 @@ use super::declaration::Declaration;
 use super::entry::{CATALOGUE, TableInfo};
 use super::indexes::IndexState;
 use crate::database::Database;
-use crate::engine::bookkeeping::catalogue_key;
+use crate::engine::bookkeeping::{build_key, catalogue_key};
 use crate::engine::bounds::Bounds;
 use crate::engine::schema::{IndexMeta, TableSchema};
 use crate::engine::snapshot::unexpected_answer;
+use crate::engine::view::{RangeOptions, Row};
 use crate::index::declaration::schema_of;
 use crate::persist::{Persist, Place};
 use crate::table::Table;
@@ -134,12 +135,16 @@ pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Re
             ),
         ));
     }
-    let is_new = |index: &IndexMeta| !agreed.indexes.iter().any(|stored| stored.slot == index.slot);
-    let state = if declaration.indexes.iter().any(is_new) && !txn.view().is_stored_empty(slot).await? {
+    let is_new = |index: &&IndexMeta| !agreed.indexes.iter().any(|stored| stored.slot == index.slot);
+    let mut new = declaration.indexes.iter().filter(is_new).peekable();
+    let state = if new.peek().is_some() && !txn.view().is_stored_empty(slot).await? {
         IndexState::Building
     } else {
         IndexState::Ready
     };
+    for index in new {
+        require_entries(txn, declaration, slot, index).await?;
+    }
     let reconciled = declaration.reconcile(&agreed, others(&entries, slot), state)?;
     if removed == Removed::Refused
         && let Some(index) = agreed.indexes.iter().find(|index| reconciled.removed.contains(&index.slot))
@@ -154,6 +159,14 @@ pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Re
             ),
         ));
     }
+    if reconciled
+        .indexes
+        .iter()
+        .any(|index| index.state == IndexState::Building && !agreed.indexes.contains(index))
+    {
+        // What was built so far was without this index.
+        txn.view().delete(build_key(slot));
+    }
     reconciled.removed.iter().for_each(|slot| txn.view().clear(Bounds::slot(*slot)));
     agreed.indexes = reconciled.indexes;
     match found {
@@ -165,6 +178,32 @@ pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Re
         None => CATALOGUE.insert(txn, &slot, &agreed)?,
     }
     Ok(Entered { slot, mod_revision: None })
+}
+
+/// A slot that has rows already may have entries that another program made, and not rows of something else, which
+/// building the index would take for stale entries.
+async fn require_entries(
+    txn: &WriteTxn,
+    declaration: &Declaration,
+    slot: u16,
+    index: &IndexMeta,
+) -> Result<()> {
+    let first = RangeOptions { reverse: false, keys_only: false, remember: false, limit: 10 };
+    let page = txn.view().page(Bounds::slot(index.slot), first).await?;
+    let is_entry = |row: &Row| {
+        let primary = index.primary_key(row.key(), row.value());
+        index.may_have(row.key(), row.value()) && primary.is_ok_and(declaration.is_key)
+    };
+    if page.rows.iter().all(is_entry) {
+        return Ok(());
+    }
+    Err(declaration.mismatch(
+        slot,
+        format!(
+            "slot {} of the index {} has rows that are not its entries: use another slot",
+            index.slot, index.name
+        ),
+    ))
 }
 
 fn others(entries: &[TableInfo], slot: u16) -> impl Iterator<Item = &TableInfo> + Clone {

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::entry::TableInfo;
 use crate::codec::{Codec, Compression};
 use crate::engine::schema::IndexMeta;
+use crate::key::Key as _;
 use crate::persist::{Field, Persist, Place};
 
 /// Who writes the rows that attaching writes.
@@ -22,6 +23,7 @@ pub(crate) struct Declaration {
     fields: &'static [Field],
     version: u32,
     pub(super) indexes: Vec<IndexMeta>,
+    pub(super) is_key: fn(&[u8]) -> bool,
 }
 
 impl Declaration {
@@ -35,6 +37,7 @@ impl Declaration {
             fields: T::FIELDS,
             version: T::VERSION,
             indexes: T::INDEXES.iter().map(|index| *index.meta()).collect(),
+            is_key: |bytes| T::Key::decode(bytes).is_ok(),
         }
     }
 

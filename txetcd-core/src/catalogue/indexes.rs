@@ -55,6 +55,11 @@ impl IndexInfo {
         Self { name: declared.name.clone(), ..self.clone() } == declared
     }
 
+    /// Whether it is a declared index, under its name.
+    pub(crate) fn is(&self, index: &IndexMeta) -> bool {
+        Self::new(index, self.state) == *self
+    }
+
     /// What it is, for messages.
     pub(super) fn described(&self) -> String {
         let unique = if self.unique { "unique" } else { "not unique" };

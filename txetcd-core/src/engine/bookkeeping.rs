@@ -16,6 +16,15 @@ pub(crate) fn catalogue_key(slot: u16) -> Vec<u8> {
     [[0, 0], slot.to_be_bytes()].concat()
 }
 
+/// `FF FF 'b' | slot`: where the next batch of building the indexes of a slot's table begins; gone when all are
+/// built.
+pub(crate) fn build_key(slot: u16) -> Vec<u8> {
+    let mut key = SLOT.to_be_bytes().to_vec();
+    key.push(b'b');
+    key.extend_from_slice(&slot.to_be_bytes());
+    key
+}
+
 /// `FF FF 'g' | slot`: put by every commit that deletes rows of a slot, never deleted. A transaction that
 /// read more rows of the slot than it can guard one by one guards this key instead.
 pub(crate) fn generation_key(slot: u16) -> Vec<u8> {

@@ -64,7 +64,7 @@ pub(crate) fn describe_row(key: &[u8], schema: &dyn TableSchema) -> String {
 }
 
 /// The part of a key behind its slot.
-fn shown(key: &[u8]) -> String {
+pub(crate) fn shown(key: &[u8]) -> String {
     let rest = key.get(2..).unwrap_or_default();
     match std::str::from_utf8(rest) {
         Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => format!("{text:?}"),

@@ -26,8 +26,10 @@ pub(crate) struct IndexMeta {
     pub(crate) key: fn() -> &'static str,
     /// What the value is made of: names of fields, or a function.
     pub(crate) of: &'static [&'static str],
-    /// How many bytes at the front of a self-delimiting indexed value are its.
+    /// How many bytes the indexed value at the front has, in its self-delimiting form.
     pub(crate) length: fn(&[u8]) -> Result<usize, KeyError>,
+    /// Whether all bytes are an indexed value.
+    pub(crate) is_whole: fn(&[u8]) -> bool,
 }
 
 impl IndexMeta {
@@ -39,6 +41,12 @@ impl IndexMeta {
         let rest = key.get(2..).unwrap_or_default();
         let length = (self.length)(rest)?;
         Ok(rest.get(length..).unwrap_or_default())
+    }
+
+    /// Whether this can be an entry of the index, as far as the indexed value goes.
+    pub(crate) fn may_have(&self, key: &[u8], value: &[u8]) -> bool {
+        let rest = key.get(2..).unwrap_or_default();
+        if self.unique { (self.is_whole)(rest) } else { (self.length)(rest).is_ok() && value.is_empty() }
     }
 }
 

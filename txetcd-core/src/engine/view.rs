@@ -78,6 +78,14 @@ impl Row {
         }
     }
 
+    /// The lease of the row; 0 if it has none, or is not stored yet.
+    pub(crate) fn lease(&self) -> i64 {
+        match self {
+            Self::Stored(kv) => kv.lease(),
+            Self::Own(..) => 0,
+        }
+    }
+
     /// The revision of the row; 0 if it is not stored yet.
     pub(crate) fn mod_revision(&self) -> i64 {
         match self {

@@ -30,7 +30,8 @@ impl<T> IndexDeclaration<T> {
         keys: fn(&T, &mut IndexKeys),
     ) -> Self {
         let key = std::any::type_name::<K>;
-        Self { meta: IndexMeta { name, slot, unique, key, of, length: length::<K> }, keys }
+        let is_whole = |bytes: &[u8]| K::decode(bytes).is_ok();
+        Self { meta: IndexMeta { name, slot, unique, key, of, length: length::<K>, is_whole }, keys }
     }
 
     pub(crate) const fn meta(&self) -> &IndexMeta {

@@ -5,7 +5,7 @@ use txetcd_client::{Error, Result, error::Kind};
 
 use super::{RangeOptions, Row, View};
 use crate::engine::bounds::Bounds;
-use crate::engine::naming::index_name;
+use crate::engine::naming::{index_name, shown};
 use crate::engine::schema::{IndexMeta, TableSchema};
 
 /// An index of a table that is in this slot.
@@ -24,6 +24,11 @@ pub(crate) struct EntryOf {
 }
 
 impl IndexOf {
+    /// An entry as people know it.
+    pub(crate) fn describe(&self, entry: &[u8]) -> String {
+        format!("{}, key {}", index_name(self.schema, &self.index), shown(entry))
+    }
+
     /// The key of the row that a stored entry is for.
     pub(crate) fn row_key(&self, key: &[u8], value: &[u8]) -> Result<Vec<u8>> {
         let primary = self.index.primary_key(key, value).map_err(|error| {
