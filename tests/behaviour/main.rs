@@ -17,6 +17,7 @@ mod evolution;
 mod faults;
 mod history;
 mod index_changes;
+mod index_model;
 mod indexes;
 mod model;
 mod own_server;

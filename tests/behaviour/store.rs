@@ -117,6 +117,14 @@ impl Store {
         self.builder().connect().await.expect("a connection")
     }
 
+    /// Where another process finds a server's store: the URL and the namespace.
+    pub(crate) fn address(&self) -> Option<(&str, &str)> {
+        match &self.place {
+            Place::Server { url, .. } => Some((url, &self.namespace)),
+            Place::Embedded { .. } => None,
+        }
+    }
+
     /// Several connections, as several processes would have them.
     pub(crate) async fn connect_many(&self, count: usize) -> Vec<Database> {
         let mut databases = Vec::new();

@@ -49,7 +49,15 @@ impl Database {
             let mod_revision = match self.agreed().get(slot, schema) {
                 Some(agreed) => agreed,
                 None => match schema.declaration() {
-                    Some(declaration) => self.enter_implicitly(schema, declaration).await?,
+                    Some(declaration) => {
+                        let (mod_revision, ready) = self.enter_implicitly(schema, declaration).await?;
+                        if ready {
+                            // What the closure saw of the catalogue, if it read an index, was before that; an index
+                            // that is ready has all entries, whatever happened to it meanwhile.
+                            view.forget_read(&catalogue_key(slot));
+                        }
+                        mod_revision
+                    }
                     None => 0,
                 },
             };
@@ -65,7 +73,7 @@ impl Database {
     pub(crate) async fn agree_again(&self, tables: &[(u16, &'static dyn TableSchema)]) -> Result<()> {
         for (slot, schema) in tables {
             match schema.declaration() {
-                Some(declaration) => self.enter_implicitly(*schema, declaration).await?,
+                Some(declaration) => self.enter_implicitly(*schema, declaration).await?.0,
                 None => self.agree_unindexed(*slot, *schema).await?,
             };
         }
@@ -97,18 +105,18 @@ impl Database {
         Ok(mod_revision)
     }
 
-    /// Enters a table with indexes in the catalogue, or finds it there. Boxed, since it is a transaction within the
-    /// commit of another one.
+    /// Enters a table with indexes in the catalogue, or finds it there. Returns the revision of its row, and whether all
+    /// indexes can be read. Boxed, since it is a transaction within the commit of another one.
     pub(crate) fn enter_implicitly(
         &self,
         schema: &'static dyn TableSchema,
         declaration: Declaration,
-    ) -> BoxFuture<'_, Result<i64>> {
+    ) -> BoxFuture<'_, Result<(i64, bool)>> {
         async move {
             let entered = self
                 .write_with_revision(async |txn: &WriteTxn| enter(txn, &declaration, Removed::Refused).await)
                 .await?;
-            Ok(self.entered(entered, schema)?.1)
+            Ok((self.entered(&entered, schema)?.1, entered.0.ready))
         }
         .boxed()
     }

@@ -41,7 +41,7 @@ impl Database {
             let entered = self
                 .write_with_revision(async |txn: &WriteTxn| enter(txn, &declaration, Removed::Dropped).await)
                 .await?;
-            self.entered(entered, schema)?.0
+            self.entered(&entered, schema)?.0
         };
         if let Place::Catalogue(oid) = declaration.place {
             self.slots().remember(oid, slot);
@@ -60,10 +60,10 @@ impl Database {
     /// Remembers that the catalogue's row agrees with the program. Returns the slot and the row's revision.
     pub(super) fn entered(
         &self,
-        (entered, revision): (Entered, Option<i64>),
+        (entered, revision): &(Entered, Option<i64>),
         schema: &'static dyn TableSchema,
     ) -> Result<(u16, i64)> {
-        let mod_revision = entered.mod_revision.or(revision).ok_or_else(unexpected_answer)?;
+        let mod_revision = entered.mod_revision.or(*revision).ok_or_else(unexpected_answer)?;
         self.agreed().set(entered.slot, schema, mod_revision);
         Ok((entered.slot, mod_revision))
     }
@@ -75,6 +75,8 @@ pub(super) struct Entered {
     slot: u16,
     /// The revision of its row; `None` if this transaction writes it.
     mod_revision: Option<i64>,
+    /// Whether all of its indexes can be read.
+    pub(super) ready: bool,
 }
 
 /// What happens to indexes that the catalogue has and the struct does not declare.
@@ -169,15 +171,16 @@ pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Re
     }
     reconciled.removed.iter().for_each(|slot| txn.view().clear(Bounds::slot(*slot)));
     agreed.indexes = reconciled.indexes;
+    let ready = agreed.indexes.iter().all(|index| index.state == IndexState::Ready);
     match found {
         Some(entry) if entry == agreed => {
             let row = txn.view().get(vec![catalogue_key(slot)]).await?.pop().flatten();
-            return Ok(Entered { slot, mod_revision: row.map(|row| row.mod_revision()) });
+            return Ok(Entered { slot, mod_revision: row.map(|row| row.mod_revision()), ready });
         }
         Some(_) => CATALOGUE.put(txn, &slot, &agreed)?,
         None => CATALOGUE.insert(txn, &slot, &agreed)?,
     }
-    Ok(Entered { slot, mod_revision: None })
+    Ok(Entered { slot, mod_revision: None, ready })
 }
 
 /// A slot that has rows already may have entries that another program made, and not rows of something else, which

@@ -169,6 +169,11 @@ impl View {
         state.tables.iter().filter(is_written).collect()
     }
 
+    /// Takes a key out of what must be unchanged at the commit: something else guards it.
+    pub(crate) fn forget_read(&self, key: &[u8]) {
+        self.state().reads.keys.remove(key);
+    }
+
     /// Whether the snapshot was compacted while it was read: whatever the closure returned, it runs again.
     pub(crate) fn is_compacted(&self) -> bool {
         self.state().compacted
