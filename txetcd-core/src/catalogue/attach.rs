@@ -118,6 +118,11 @@ pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Re
     let entries = entries(txn).await?;
     let found = declaration.find(&entries);
     let mut agreed = match &found {
+        // Programs that differ in what does not matter to indexes would else overwrite each other's rows for ever.
+        Some(entry) if removed == Removed::Refused => {
+            declaration.agree(entry.clone())?;
+            entry.clone()
+        }
         Some(entry) => declaration.agree(entry.clone())?,
         None => {
             let slot = match declaration.place {
@@ -171,6 +176,9 @@ pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Re
     }
     reconciled.removed.iter().for_each(|slot| txn.view().clear(Bounds::slot(*slot)));
     agreed.indexes = reconciled.indexes;
+    if removed == Removed::Dropped {
+        declaration.rename(&mut agreed.indexes);
+    }
     let ready = agreed.indexes.iter().all(|index| index.state == IndexState::Ready);
     match found {
         Some(entry) if entry == agreed => {

@@ -50,14 +50,9 @@ impl IndexInfo {
     }
 
     /// Whether the entries are those of a declared index; its name does not matter.
-    pub(super) fn has_entries_of(&self, index: &IndexMeta) -> bool {
+    pub(crate) fn has_entries_of(&self, index: &IndexMeta) -> bool {
         let declared = Self::new(index, self.state);
         Self { name: declared.name.clone(), ..self.clone() } == declared
-    }
-
-    /// Whether it is a declared index, under its name.
-    pub(crate) fn is(&self, index: &IndexMeta) -> bool {
-        Self::new(index, self.state) == *self
     }
 
     /// What it is, for messages.
@@ -110,11 +105,18 @@ impl Declaration {
                     ),
                 ));
             }
-            indexes.push(IndexInfo::new(index, stored.map_or(state, |stored| stored.state)));
+            indexes.push(stored.cloned().unwrap_or_else(|| IndexInfo::new(index, state)));
         }
         let is_declared = |stored: &&IndexInfo| indexes.iter().any(|index| index.slot == stored.slot);
         let removed = entry.indexes.iter().filter(|stored| !is_declared(stored));
         let removed = removed.map(|stored| stored.slot).collect();
         Ok(Reconciled { indexes, removed })
+    }
+
+    /// Gives indexes the names that are declared.
+    pub(super) fn rename(&self, indexes: &mut [IndexInfo]) {
+        for (stored, declared) in indexes.iter_mut().zip(&self.indexes) {
+            declared.name.clone_into(&mut stored.name);
+        }
     }
 }

@@ -180,7 +180,9 @@ async fn require_declared<T: Persist>(view: &View, slot: u16) -> Result<TableInf
     let table = catalogued(view, slot).await?;
     let has = |table: &TableInfo| {
         table.indexes.len() == T::INDEXES.len()
-            && T::INDEXES.iter().all(|index| table.indexes.iter().any(|stored| stored.is(index.meta())))
+            && T::INDEXES
+                .iter()
+                .all(|index| table.indexes.iter().any(|stored| stored.has_entries_of(index.meta())))
     };
     table.filter(has).ok_or_else(|| {
         let table = table_name(slot, schema_of::<T>());
