@@ -12,6 +12,7 @@ use crate::codec::CodecError;
 use crate::engine::bounds::{Bounds, after};
 use crate::engine::naming::describe;
 use crate::engine::view::{Row, View};
+use crate::key::row::row_key;
 use crate::key::{Key, KeyError, KeyLike, KeyPrefix};
 use crate::txn::{Read, WriteTxn};
 
@@ -114,9 +115,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
     }
 
     fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
-        let mut bytes = self.slot.to_be_bytes().to_vec();
-        key.encode_key(&mut bytes).map_err(|error| self.no_form("key", error))?;
-        Ok(bytes)
+        row_key(self.slot, key).map_err(|error| self.no_form("key", error))
     }
 
     pub(super) fn range_bounds<Q: KeyLike<K>>(&self, range: &impl RangeBounds<Q>) -> Result<Bounds> {
