@@ -27,4 +27,5 @@ mod rows;
 mod scans;
 mod security;
 mod serializability;
+mod servers;
 mod transactions;

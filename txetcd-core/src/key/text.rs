@@ -75,7 +75,8 @@ pub(super) fn encode_unended(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn escaped_len(bytes: &[u8]) -> usize {
+/// How many bytes the self-delimiting form of a byte string has.
+pub(super) fn escaped_len(bytes: &[u8]) -> usize {
     bytes.len() + bytes.iter().filter(|&&byte| byte == 0).count() + END.len()
 }
 

@@ -14,6 +14,7 @@ use crate::engine::naming::{describe_row, table_name};
 use crate::engine::schema::{Entry, TableSchema};
 use crate::engine::view::{Row, View};
 use crate::engine::write_set::{NewRow, PutLease};
+use crate::key::row::row_key;
 use crate::key::{Key, KeyError, KeyLike, KeyPrefix};
 use crate::txn::{Read, WriteTxn};
 
@@ -122,9 +123,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
     }
 
     fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
-        let mut bytes = self.slot.to_be_bytes().to_vec();
-        key.encode_key(&mut bytes).map_err(|error| self.no_form("key", error))?;
-        Ok(bytes)
+        row_key(self.slot, key).map_err(|error| self.no_form("key", error))
     }
 
     pub(super) fn range_bounds<Q: KeyLike<K>>(&self, range: &impl RangeBounds<Q>) -> Result<Bounds> {
