@@ -3,8 +3,8 @@
 use etcd_client::WatchOptions;
 use etcd_client::proto::{PbDeleteRequest, PbPutRequest, PbTxnOpRequest, PbTxnRequest, PbTxnRequestOp};
 
+use crate::side::{PREFIX, PREFIX_END};
 use crate::support::rpc::Rpc;
-use crate::world::{PREFIX, PREFIX_END};
 
 /// What is said of each piece: the events in it, and whether there are more.
 pub(crate) type Pieces = Vec<(usize, bool)>;

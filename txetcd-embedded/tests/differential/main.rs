@@ -15,6 +15,7 @@ mod fragments;
 mod normal;
 mod operation;
 mod request;
+mod side;
 mod watching;
 mod world;
 

@@ -6,7 +6,7 @@ use etcd_client::proto::{
 };
 
 use crate::operation::{Compare, Delete, Operand, Put, Range, Revision, Span, Step, Txn};
-use crate::world::{PREFIX, PREFIX_END, Side};
+use crate::side::{PREFIX, PREFIX_END, Side};
 
 impl Side {
     fn key(&self, key: u8) -> Vec<u8> {
