@@ -59,9 +59,9 @@ pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{
     At, Database, DatabaseBuilder, Index, IndexDeclaration, IndexInfo, IndexReport, IndexState, IndexValue,
-    Many, Migrate, MigrateProgress, Oid, PMap, Page, Read, ReadTxn, Rebuild, RebuildProgress, Scan, Stats,
-    Status, Table, TableInfo, Timestamp, TimestampError, Token, TxnFn, Unique, Uuid, Verify, WriteTxn, codec,
-    pmap,
+    Many, Migrate, MigrateProgress, Oid, OnDelete, PMap, Page, Read, ReadTxn, Rebuild, RebuildProgress,
+    ReferenceDeclaration, Scan, Stats, Status, Table, TableInfo, Timestamp, TimestampError, Token, TxnFn,
+    Unique, Uuid, Verify, WriteTxn, codec, pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 
@@ -99,5 +99,8 @@ pub mod __private_0_1_0 {
         Derived, Field, FieldDefault, FieldValue, Keyed, Persist, Place, Shadow, assert_distinct,
         check_field, default_value, key_field, serde,
     };
-    pub use txetcd_core::{Index, IndexDeclaration, IndexKeys, Many, Table, Unique, Uuid};
+    pub use txetcd_core::{
+        Index, IndexDeclaration, IndexKeys, Many, OnDelete, ReferenceDeclaration, Table, Unique, Uuid,
+        reference_key,
+    };
 }

@@ -23,6 +23,7 @@ mod model;
 mod own_server;
 mod phantoms;
 mod random;
+mod references;
 mod rows;
 mod scans;
 mod security;

@@ -13,6 +13,7 @@ pub mod key;
 mod oid;
 pub mod persist;
 pub mod pmap;
+mod reference;
 mod table;
 mod timestamp;
 mod txn;
@@ -25,6 +26,7 @@ pub use index::{
     Verify,
 };
 pub use oid::Oid;
+pub use reference::{OnDelete, ReferenceDeclaration, reference_key};
 pub use table::scan::{Page, Scan, Token};
 pub use table::{PMap, Table};
 pub use timestamp::{Timestamp, TimestampError};

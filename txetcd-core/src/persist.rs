@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::codec::{Codec, CodecError, Compression, Marshal};
 use crate::index::IndexDeclaration;
 use crate::key::Key;
+use crate::reference::ReferenceDeclaration;
 
 /// A struct that is a row of a typed table. Implemented by `#[derive(Persist)]`.
 #[diagnostic::on_unimplemented(
@@ -35,6 +36,8 @@ pub trait Persist: Sized + Send + Sync + 'static {
     /// Their slots.
     #[doc(hidden)]
     const INDEX_SLOTS: &'static [u16] = &[];
+    /// The fields that refer to rows of tables.
+    const REFERENCES: &'static [ReferenceDeclaration<Self>] = &[];
     /// How values are compressed after encoding.
     const COMPRESSION: Compression;
     /// The version of the declaration, which the catalogue remembers.

@@ -14,7 +14,7 @@ use std::ops::RangeBounds;
 use txetcd_client::{Error, Result, error::Kind};
 
 use crate::evolution::{decode_row, encode_row};
-use crate::index::declaration::{entries_of, schema_of};
+use crate::index::declaration::{entries_of, references_of, schema_of};
 use crate::key::{KeyLike, KeyPrefix};
 use crate::persist::{Keyed, Persist, Place};
 use crate::txn::{Read, WriteTxn};
@@ -156,28 +156,35 @@ impl<T: Persist> Table<T> {
     }
 
     pub(crate) fn rows<R: Read>(txn: &R) -> Result<Rows<T::Key, T>> {
-        let slot = match T::PLACE {
-            Place::Slot(slot) => slot,
-            Place::Catalogue(oid) => txn.view().slots().get(&oid).ok_or_else(|| {
-                Error::new(
-                    Kind::InvalidArgument,
-                    format!(
-                        "{0}: its slot is in the catalogue: call `db.attach::<{0}>().await?` once after connecting",
-                        T::NAME
-                    ),
-                )
-            })?,
-        };
-        Ok(Rows {
+        let slot = txn.view().slots().resolve(T::PLACE).ok_or_else(|| not_attached(T::NAME))?;
+        Ok(Rows::of(slot))
+    }
+}
+
+/// The error of a table whose slot is in the catalogue and was not looked up.
+pub(crate) fn not_attached(name: &str) -> Error {
+    Error::new(
+        Kind::InvalidArgument,
+        format!(
+            "{name}: its slot is in the catalogue: call `db.attach::<{name}>().await?` once after connecting"
+        ),
+    )
+}
+
+impl<T: Persist> Rows<T::Key, T> {
+    /// The rows of `T`, whose table is in this slot.
+    pub(crate) fn of(slot: u16) -> Self {
+        Self {
             slot,
             schema: schema_of::<T>(),
             encode: encode_row,
             decode: decode_row,
             entries: entries_of::<T>,
+            references: references_of::<T>,
             remembers: T::KEEPS_UNKNOWN || !T::INDEXES.is_empty(),
             keeps_unknown: T::KEEPS_UNKNOWN,
             key: PhantomData,
-        })
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
@@ -22,32 +23,81 @@ use crate::engine::lock::lock;
 use crate::engine::naming::table_name;
 use crate::engine::schema::TableSchema;
 use crate::engine::view::{SchemaGuard, View};
+use crate::reference::keep::{Referrer, follow, require_targets};
 use crate::txn::sealed::Sealed as _;
 use crate::txn::{ReadTxn, WriteTxn};
 
-/// The revisions of the catalogue's rows that were agreed with, by slot and by who did.
-#[derive(Debug, Default)]
-pub(crate) struct Agreed(Mutex<HashMap<(u16, TypeId), i64>>);
+/// What was seen in a table's row of the catalogue.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Agreement {
+    mod_revision: i64,
+    referenced_by: Vec<u16>,
+}
+
+impl Agreement {
+    pub(super) fn new(mod_revision: i64, referenced_by: &[u16]) -> Self {
+        Self { mod_revision, referenced_by: referenced_by.to_vec() }
+    }
+}
+
+/// What the program agrees with.
+#[derive(Default)]
+pub(crate) struct Agreed {
+    /// By slot and by who did.
+    tables: Mutex<HashMap<(u16, TypeId), Agreement>>,
+    /// The tables of this program that refer to others.
+    referrers: Mutex<Vec<Referrer>>,
+}
 
 impl Agreed {
-    pub(super) fn set(&self, slot: u16, schema: &'static dyn TableSchema, mod_revision: i64) {
-        lock(&self.0).insert((slot, schema.id()), mod_revision);
+    pub(super) fn set(&self, slot: u16, schema: &'static dyn TableSchema, agreement: Agreement) {
+        lock(&self.tables).insert((slot, schema.id()), agreement);
     }
 
-    fn get(&self, slot: u16, schema: &'static dyn TableSchema) -> Option<i64> {
-        lock(&self.0).get(&(slot, schema.id())).copied()
+    fn get(&self, slot: u16, schema: &'static dyn TableSchema) -> Option<Agreement> {
+        lock(&self.tables).get(&(slot, schema.id())).cloned()
+    }
+
+    pub(super) fn refer(&self, new: Referrer) {
+        let mut referrers = lock(&self.referrers);
+        referrers.retain(|old| (old.target, old.slot, old.at) != (new.target, new.slot, new.at));
+        referrers.push(new);
+    }
+
+    fn referrers(&self) -> Vec<Referrer> {
+        lock(&self.referrers).clone()
+    }
+}
+
+impl fmt::Debug for Agreed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agreed").field("tables", &*lock(&self.tables)).finish_non_exhaustive()
     }
 }
 
 impl Database {
-    /// What ends a transaction whose closure has returned: its index entries are made, and what the catalogue must say
-    /// at the commit is found.
+    /// What ends a transaction whose closure has returned: what follows for other rows and for indexes is added to its
+    /// writes, and what the catalogue must say at the commit is found.
     pub(crate) async fn conclude(&self, view: &View) -> Result<Vec<SchemaGuard>> {
+        let mut guards = self.schema_guards(view).await?;
+        let referrers = self.agreed().referrers();
+        self.require_known_referrers(view, &referrers)?;
+        if !referrers.is_empty() {
+            follow(view, &referrers).await?;
+            // It may have written to further tables.
+            guards = self.schema_guards(view).await?;
+            self.require_known_referrers(view, &referrers)?;
+        }
         view.maintain_indexes().await?;
+        require_targets(view)?;
+        Ok(guards)
+    }
+
+    async fn schema_guards(&self, view: &View) -> Result<Vec<SchemaGuard>> {
         let mut guards = Vec::new();
         for (slot, schema) in view.written().into_iter().filter(|(slot, _)| *slot != 0) {
             let mod_revision = match self.agreed().get(slot, schema) {
-                Some(agreed) => agreed,
+                Some(agreed) => agreed.mod_revision,
                 None => match schema.declaration() {
                     Some(declaration) => {
                         let (mod_revision, ready) = self.enter_implicitly(schema, declaration).await?;
@@ -64,6 +114,26 @@ impl Database {
             guards.push(SchemaGuard { slot, mod_revision });
         }
         Ok(guards)
+    }
+
+    /// Rows may be deleted only by who knows all tables that refer to them.
+    fn require_known_referrers(&self, view: &View, referrers: &[Referrer]) -> Result<()> {
+        for (slot, schema) in view.written() {
+            let agreed = self.agreed().get(slot, schema).unwrap_or_default();
+            let is_known = |by: &u16| referrers.iter().any(|known| known.target == slot && known.slot == *by);
+            let Some(unknown) = agreed.referenced_by.iter().find(|by| !is_known(by)) else { continue };
+            if !view.deleted(slot).is_empty() {
+                return Err(Error::new(
+                    Kind::SchemaMismatch,
+                    format!(
+                        "{}: rows are deleted, to which rows of the table in slot {unknown} may refer, which this program \
+                         has not attached. Nothing was written: `attach` that table once after connecting",
+                        table_name(slot, schema)
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Looks again at tables whose row in the catalogue was not as expected.
@@ -101,7 +171,8 @@ impl Database {
                 ),
             ));
         }
-        self.agreed().set(slot, schema, mod_revision);
+        let referenced_by = table.map(|table| table.referenced_by).unwrap_or_default();
+        self.agreed().set(slot, schema, Agreement::new(mod_revision, &referenced_by));
         Ok(mod_revision)
     }
 

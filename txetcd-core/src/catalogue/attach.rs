@@ -2,9 +2,11 @@
 
 use txetcd_client::{Error, Result, error::Kind};
 
+use super::agreement::Agreement;
 use super::declaration::Declaration;
 use super::entry::{CATALOGUE, TableInfo};
 use super::indexes::IndexState;
+use super::state::catalogued;
 use crate::database::Database;
 use crate::engine::bookkeeping::{build_key, catalogue_key};
 use crate::engine::bounds::Bounds;
@@ -13,6 +15,7 @@ use crate::engine::snapshot::unexpected_answer;
 use crate::engine::view::{RangeOptions, Row};
 use crate::index::declaration::schema_of;
 use crate::persist::{Persist, Place};
+use crate::reference::keep::Referrer;
 use crate::table::Table;
 use crate::table::scan::Scan;
 use crate::txn::{Read, WriteTxn, sealed::Sealed as _};
@@ -64,7 +67,14 @@ impl Database {
         schema: &'static dyn TableSchema,
     ) -> Result<(u16, i64)> {
         let mod_revision = entered.mod_revision.or(*revision).ok_or_else(unexpected_answer)?;
-        self.agreed().set(entered.slot, schema, mod_revision);
+        let references = schema.references();
+        for (at, (reference, target)) in references.iter().zip(&entered.targets).enumerate() {
+            if let Place::Catalogue(oid) = reference.place {
+                self.slots().remember(oid, *target);
+            }
+            self.agreed().refer(Referrer { target: *target, slot: entered.slot, schema, at });
+        }
+        self.agreed().set(entered.slot, schema, Agreement::new(mod_revision, &entered.referenced_by));
         Ok((entered.slot, mod_revision))
     }
 }
@@ -77,6 +87,10 @@ pub(super) struct Entered {
     mod_revision: Option<i64>,
     /// Whether all of its indexes can be read.
     pub(super) ready: bool,
+    /// The slots of tables that refer to it.
+    referenced_by: Vec<u16>,
+    /// The slots of the tables that it refers to, in the order of its references.
+    targets: Vec<u16>,
 }
 
 /// What happens to indexes that the catalogue has and the struct does not declare.
@@ -115,6 +129,14 @@ async fn look_up<R: Read>(txn: &R, declaration: &Declaration) -> Result<u16> {
 /// Reads the whole catalogue, so that two processes which enter tables at the same time meet in a conflict, and
 /// one of them sees what the other one entered.
 pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Removed) -> Result<Entered> {
+    let entered = enter_one(txn, declaration, removed).await?;
+    let targets = enter_references(txn, declaration, entered.slot, removed).await?;
+    let row = txn.view().get(vec![catalogue_key(entered.slot)]).await?.pop().flatten();
+    let mod_revision = row.map(|row| row.mod_revision()).filter(|revision| *revision != 0);
+    Ok(Entered { mod_revision, targets, ..entered })
+}
+
+async fn enter_one(txn: &WriteTxn, declaration: &Declaration, removed: Removed) -> Result<Entered> {
     let entries = entries(txn).await?;
     let found = declaration.find(&entries);
     let mut agreed = match &found {
@@ -181,14 +203,43 @@ pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Re
     }
     let ready = agreed.indexes.iter().all(|index| index.state == IndexState::Ready);
     match found {
-        Some(entry) if entry == agreed => {
-            let row = txn.view().get(vec![catalogue_key(slot)]).await?.pop().flatten();
-            return Ok(Entered { slot, mod_revision: row.map(|row| row.mod_revision()), ready });
-        }
+        Some(entry) if entry == agreed => {}
         Some(_) => CATALOGUE.put(txn, &slot, &agreed)?,
         None => CATALOGUE.insert(txn, &slot, &agreed)?,
     }
-    Ok(Entered { slot, mod_revision: None, ready })
+    Ok(Entered { slot, mod_revision: None, ready, referenced_by: agreed.referenced_by, targets: Vec::new() })
+}
+
+/// Enters the tables that a table refers to, if they are not there, and that it does.
+async fn enter_references(
+    txn: &WriteTxn,
+    declaration: &Declaration,
+    slot: u16,
+    removed: Removed,
+) -> Result<Vec<u16>> {
+    let mut targets = Vec::new();
+    for reference in &declaration.references {
+        let target = if reference.place == declaration.place {
+            slot
+        } else {
+            enter_one(txn, &(reference.declaration)(), Removed::Refused).await?.slot
+        };
+        targets.push(target);
+        let table = catalogued(txn.view(), target).await?;
+        if let Some(mut table) = table.filter(|table| !table.referenced_by.contains(&slot)) {
+            table.referenced_by.push(slot);
+            CATALOGUE.put(txn, &target, &table)?;
+        }
+    }
+    if removed == Removed::Dropped {
+        let former =
+            |table: &TableInfo| table.referenced_by.contains(&slot) && !targets.contains(&table.slot);
+        for mut table in entries(txn).await?.into_iter().filter(former) {
+            table.referenced_by.retain(|referrer| *referrer != slot);
+            CATALOGUE.put(txn, &table.slot.clone(), &table)?;
+        }
+    }
+    Ok(targets)
 }
 
 /// A slot that has rows already may have entries that another program made, and not rows of something else, which

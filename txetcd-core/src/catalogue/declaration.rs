@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::entry::TableInfo;
 use crate::codec::{Codec, Compression};
-use crate::engine::schema::IndexMeta;
+use crate::engine::schema::{IndexMeta, ReferenceMeta};
 use crate::key::Key as _;
 use crate::persist::{Field, Persist, Place};
 
@@ -24,6 +24,7 @@ pub(crate) struct Declaration {
     version: u32,
     pub(super) indexes: Vec<IndexMeta>,
     pub(super) is_key: fn(&[u8]) -> bool,
+    pub(super) references: Vec<ReferenceMeta>,
 }
 
 impl Declaration {
@@ -38,6 +39,7 @@ impl Declaration {
             version: T::VERSION,
             indexes: T::INDEXES.iter().map(|index| *index.meta()).collect(),
             is_key: |bytes| T::Key::decode(bytes).is_ok(),
+            references: T::REFERENCES.iter().map(|reference| *reference.meta()).collect(),
         }
     }
 
@@ -69,6 +71,7 @@ impl Declaration {
             fields: Some(self.fields.iter().map(|field| field.name.to_owned()).collect()),
             version: Some(self.version),
             indexes: Vec::new(),
+            referenced_by: Vec::new(),
         }
     }
 

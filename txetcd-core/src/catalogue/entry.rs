@@ -50,6 +50,9 @@ pub struct TableInfo {
     /// Its indexes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub indexes: Vec<IndexInfo>,
+    /// The slots of tables whose rows refer to rows of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referenced_by: Vec<u16>,
 }
 
 impl TableInfo {
@@ -60,7 +63,7 @@ impl TableInfo {
 }
 
 /// The keys of [`TableInfo`]; what else a row has is kept when it is written again.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "oid",
     "name",
     "description",
@@ -73,6 +76,7 @@ const KNOWN: [&str; 12] = [
     "fields",
     "version",
     "indexes",
+    "referenced_by",
 ];
 
 /// The catalogue as a table of its own.
@@ -89,6 +93,7 @@ pub(crate) const CATALOGUE: Rows<u16, TableInfo> = Rows {
     },
     decode: |value| <Cbor as Codec<_, Serde>>::decode(value),
     entries: |_, _| Ok(Vec::new()),
+    references: |_, _| Ok(Vec::new()),
     remembers: true,
     keeps_unknown: true,
     key: PhantomData,

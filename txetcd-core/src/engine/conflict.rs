@@ -38,7 +38,7 @@ impl Conflict {
         let Attempt { reads, tables, .. } = &plan.attempt;
         let mut known = Known::default();
         let mut changed = Vec::new();
-        let mut exists = None;
+        let mut violated = None;
         let mut unchanged_reads = 0;
         let mut schemas = Vec::new();
         for (read, rows) in plan.prefetch.iter().zip(answers) {
@@ -57,8 +57,7 @@ impl Conflict {
                     match reads.keys.get(key) {
                         Some(read) if read.mod_revision == now.mod_revision => unchanged_reads += 1,
                         Some(_) => changed.push(describe(key, tables)),
-                        None if now != Mark::ABSENT => exists = exists.or(Some(key)),
-                        None => {}
+                        None => violated = violated.or_else(|| violation(&plan.attempt, key, now)),
                     }
                     known.add_key(key.clone(), kv.map(Arc::new));
                 }
@@ -80,14 +79,10 @@ impl Conflict {
             }
         }
         let all_unchanged = unchanged_reads == reads.keys.len() + reads.ranges.len() && schemas.is_empty();
-        let absent = |key: &[u8]| plan.attempt.writes.absent().find(|(absent, _)| *absent == key);
-        let violation = exists
-            .filter(|_| all_unchanged)
-            .and_then(|key| absent(key))
-            .map(|(key, absence)| absence.violated(key, tables));
         if changed.is_empty() {
-            changed.extend(exists.map(|key| describe(key, tables)));
+            changed.extend(violated.as_ref().map(|(key, _)| describe(key, tables)));
         }
+        let violation = violated.filter(|_| all_unchanged).map(|(_, error)| error);
         if changed.is_empty() {
             changed = touched(&plan.attempt);
         }
@@ -114,6 +109,19 @@ impl fmt::Debug for Conflict {
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
+}
+
+/// The error if a key that had to be absent is there, or one that had to be there is not.
+fn violation<'a>(attempt: &Attempt, key: &'a [u8], now: Mark) -> Option<(&'a [u8], Error)> {
+    let tables = &attempt.tables;
+    let error = if now == Mark::ABSENT {
+        let (_, dangling) = attempt.writes.present().find(|(present, _)| *present == key)?;
+        dangling.violated(key, tables)
+    } else {
+        let (_, absence) = attempt.writes.absent().find(|(absent, _)| *absent == key)?;
+        absence.violated(key, tables)
+    };
+    Some((key, error))
 }
 
 /// Some of what the attempt read, where what changed is not known.

@@ -102,3 +102,27 @@ impl Absence {
         }
     }
 }
+
+/// A row that refers to another one, for the message if that is not there.
+#[derive(Debug, Clone)]
+pub(crate) struct Dangling {
+    /// The key of the row.
+    pub(crate) row: Vec<u8>,
+    pub(crate) field: &'static str,
+}
+
+impl Dangling {
+    /// The error where the row with this key is not there.
+    pub(crate) fn violated(&self, target: &[u8], tables: &Tables) -> Error {
+        Error::new(
+            Kind::ReferenceViolation,
+            format!(
+                "{}: its field `{}` refers to {}, which is not there: insert that row first, in the same transaction if \
+                 you like, or refer to another one",
+                describe(&self.row, tables),
+                self.field,
+                describe(target, tables),
+            ),
+        )
+    }
+}

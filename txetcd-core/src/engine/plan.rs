@@ -138,8 +138,12 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
             .filter(|key| !units.iter().any(|unit| unit.is_range && unit.bounds.contains(key)))
             .collect();
         let schemas = &attempt.schemas;
-        let cost =
-            schemas.len() + generations.len() + absent.len() + units.iter().map(Unit::cost).sum::<usize>();
+        let present: Vec<&[u8]> = unread(attempt, attempt.writes.present().map(|(key, _)| key)).collect();
+        let cost = schemas.len()
+            + generations.len()
+            + absent.len()
+            + present.len()
+            + units.iter().map(Unit::cost).sum::<usize>();
         if cost <= budget {
             let unchanged = attempt.revision.map_or(1, |revision| revision + 1);
             let mut guards: Vec<Compare> = Vec::with_capacity(cost);
@@ -158,6 +162,7 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
                     .map(|schema| Compare::mod_revision(catalogue_key(schema.slot)).eq(schema.mod_revision)),
             );
             guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
+            guards.extend(present.into_iter().map(|key| Compare::mod_revision(key).gt(0)));
             guards.extend(
                 generations.into_iter().map(|slot| Compare::mod_revision(generation_key(slot)).lt(unchanged)),
             );
@@ -253,6 +258,11 @@ fn ops(attempt: &Attempt) -> Vec<Op> {
     ops
 }
 
+/// The keys that were not read one by one, and so have no guard of their own yet.
+fn unread<'a>(attempt: &'a Attempt, keys: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
+    keys.filter(|key| !attempt.reads.keys.contains_key(*key))
+}
+
 fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
     let reads = &attempt.reads;
     let mut bytes = PREFETCH_BYTES;
@@ -263,8 +273,10 @@ fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
     };
     // First what ends the transaction: a schema that changed, and what was inserted and is there.
     let schemas = attempt.schemas.iter().map(|schema| Prefetch::Schema(schema.slot));
-    let absent = attempt.writes.absent().map(|(key, _)| key).filter(|key| !reads.keys.contains_key(*key));
-    let mut prefetch: Vec<Prefetch> = schemas.chain(absent.map(|key| Prefetch::Key(key.to_vec()))).collect();
+    let absent = attempt.writes.absent().map(|(key, _)| key);
+    let required = unread(attempt, absent.chain(attempt.writes.present().map(|(key, _)| key)));
+    let mut prefetch: Vec<Prefetch> =
+        schemas.chain(required.map(|key| Prefetch::Key(key.to_vec()))).collect();
     let keys = reads.keys.iter().filter(|(_, mark)| fits(mark.size));
     prefetch.extend(keys.map(|(key, _)| Prefetch::Key(key.clone())));
     for (read, range) in reads.ranges.iter().enumerate() {

@@ -14,6 +14,10 @@ use txetcd_client::Result;
 
 use crate::catalogue::declaration::Declaration;
 use crate::key::KeyError;
+use crate::persist::Place;
+use crate::reference::OnDelete;
+
+use super::write_set::NewRow;
 
 /// An index of a table, as far as bytes go.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +68,30 @@ impl fmt::Debug for Entry {
     }
 }
 
+/// A field that refers to rows of a table, as far as bytes go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReferenceMeta {
+    pub(crate) field: &'static str,
+    /// The place of the field's index among those of its table.
+    pub(crate) index: usize,
+    pub(crate) on_delete: OnDelete,
+    /// The table that is referred to.
+    pub(crate) place: Place,
+    pub(crate) target: fn() -> &'static dyn TableSchema,
+    pub(crate) declaration: fn() -> Declaration,
+    /// A primary key of that table as the field's index has it.
+    pub(crate) value: fn(&[u8], bool) -> Result<Vec<u8>, KeyError>,
+    /// The inverse; more may follow the value.
+    pub(crate) primary: fn(&[u8], bool) -> Result<Vec<u8>, KeyError>,
+}
+
+/// What a row refers to: the primary key of another one.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    pub(crate) meta: ReferenceMeta,
+    pub(crate) key: Vec<u8>,
+}
+
 /// What the engine has to know of a table.
 pub(crate) trait TableSchema: Send + Sync {
     /// The table's name, for messages.
@@ -82,6 +110,20 @@ pub(crate) trait TableSchema: Send + Sync {
     /// # Errors
     /// If the row cannot be decoded, naming it.
     fn entries(&self, key: &[u8], value: &[u8]) -> Result<Vec<Entry>>;
+
+    fn references(&self) -> Vec<ReferenceMeta>;
+
+    /// What a stored row refers to.
+    ///
+    /// # Errors
+    /// If the row cannot be decoded, naming it.
+    fn references_of(&self, key: &[u8], value: &[u8]) -> Result<Vec<Reference>>;
+
+    /// A stored row whose reference at this place refers to nothing any more.
+    ///
+    /// # Errors
+    /// If the row cannot be decoded, naming it.
+    fn without_reference(&self, at: usize, key: &[u8], value: &[u8]) -> Result<NewRow>;
 }
 
 /// A table that has no indexes, as far as its user says.
@@ -107,5 +149,17 @@ impl TableSchema for Unindexed {
 
     fn entries(&self, _key: &[u8], _value: &[u8]) -> Result<Vec<Entry>> {
         Ok(Vec::new())
+    }
+
+    fn references(&self) -> Vec<ReferenceMeta> {
+        Vec::new()
+    }
+
+    fn references_of(&self, _key: &[u8], _value: &[u8]) -> Result<Vec<Reference>> {
+        Ok(Vec::new())
+    }
+
+    fn without_reference(&self, _at: usize, _key: &[u8], value: &[u8]) -> Result<NewRow> {
+        Ok(NewRow::unindexed(value.to_vec()))
     }
 }

@@ -9,6 +9,7 @@
 
 pub(crate) mod entries;
 mod maintenance;
+mod references;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::bounds::Bounds;
-use super::naming::Absence;
+use super::naming::{Absence, Dangling};
 use super::read_set::Mark;
-use super::schema::Entry;
+use super::schema::{Entry, Reference};
 
 /// What the transaction itself says about a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Own {
     Put(Put),
     /// It was deleted.
@@ -18,11 +18,13 @@ pub(crate) enum Own {
 }
 
 /// A row that is put. `Debug` does not show the value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Put {
     pub(crate) value: Arc<[u8]>,
     /// Its entries in the table's indexes.
     pub(crate) entries: Arc<[Entry]>,
+    /// What it refers to.
+    pub(crate) references: Arc<[Reference]>,
     /// The transaction deleted the row before, so that this is another one.
     pub(crate) replaces_deleted: bool,
     lease: PutLease,
@@ -42,13 +44,14 @@ pub(crate) enum PutLease {
 pub(crate) struct NewRow {
     pub(crate) value: Vec<u8>,
     pub(crate) entries: Vec<Entry>,
+    pub(crate) references: Vec<Reference>,
     pub(crate) lease: PutLease,
 }
 
 impl NewRow {
-    /// A row of a table without indexes.
+    /// A row of a table without indexes and references.
     pub(crate) fn unindexed(value: Vec<u8>) -> Self {
-        Self { value, entries: Vec::new(), lease: PutLease::Kept }
+        Self { value, entries: Vec::new(), references: Vec::new(), lease: PutLease::Kept }
     }
 }
 
@@ -76,6 +79,8 @@ pub(crate) struct WriteSet {
     cleared: Vec<Bounds>,
     /// Keys that must be absent in the store when the transaction commits.
     absent: BTreeMap<Vec<u8>, Absence>,
+    /// Rows that must be there when the transaction commits, each with what refers to it.
+    present: BTreeMap<Vec<u8>, Dangling>,
 }
 
 /// The key was put earlier in the same transaction.
@@ -93,8 +98,14 @@ impl WriteSet {
             Some(Own::Deleted) => true,
             None => false,
         };
-        let NewRow { value, entries, lease } = row;
-        let put = Put { value: value.into(), entries: entries.into(), replaces_deleted, lease };
+        let NewRow { value, entries, references, lease } = row;
+        let put = Put {
+            value: value.into(),
+            entries: entries.into(),
+            references: references.into(),
+            replaces_deleted,
+            lease,
+        };
         self.rows.insert(key, Own::Put(put));
     }
 
@@ -125,6 +136,16 @@ impl WriteSet {
     /// Makes the commit depend on a key's absence from the store.
     pub(crate) fn require_absent(&mut self, key: Vec<u8>, absence: Absence) {
         self.absent.insert(key, absence);
+    }
+
+    /// Makes the commit depend on a row's presence in the store.
+    pub(crate) fn require_present(&mut self, key: Vec<u8>, dangling: Dangling) {
+        self.present.insert(key, dangling);
+    }
+
+    /// Rows that must be there at commit.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (&[u8], &Dangling)> {
+        self.present.iter().map(|(key, dangling)| (key.as_slice(), dangling))
     }
 
     /// Whether a key is in a range that was cleared.
@@ -187,7 +208,7 @@ impl WriteSet {
     pub(crate) fn deletes(&self) -> impl Iterator<Item = &[u8]> {
         self.rows
             .iter()
-            .filter(|(key, own)| **own == Own::Deleted && !self.absent.contains_key(*key))
+            .filter(|(key, own)| matches!(own, Own::Deleted) && !self.absent.contains_key(*key))
             .map(|(key, _)| key.as_slice())
     }
 
@@ -224,16 +245,11 @@ mod tests {
         let mut writes = WriteSet::default();
         writes.put(b"b".to_vec(), row("1"));
         writes.clear(bounds("a", "d"));
-        assert_eq!(writes.own(b"b"), Some(Own::Deleted));
+        assert!(matches!(writes.own(b"b"), Some(Own::Deleted)));
         writes.put(b"c".to_vec(), row("2"));
-        let put = Put {
-            value: b"2".as_slice().into(),
-            entries: [].into(),
-            replaces_deleted: true,
-            lease: PutLease::Kept,
-        };
-        assert_eq!(writes.own(b"c"), Some(Own::Put(put)));
-        assert_eq!(writes.own(b"e"), None);
+        let Some(Own::Put(put)) = writes.own(b"c") else { panic!("c was put") };
+        assert_eq!((&*put.value, put.replaces_deleted), (b"2".as_slice(), true));
+        assert!(writes.own(b"e").is_none());
         assert_eq!(writes.clears(), [bounds("a", "c"), bounds("c\0", "d")]);
     }
 

@@ -7,11 +7,15 @@ use std::marker::PhantomData;
 use txetcd_client::{Error, Result, error::Kind};
 
 use crate::catalogue::declaration::Declaration;
+use crate::engine::bookkeeping::slot_of;
 use crate::engine::naming::{describe_row, index_name};
-use crate::engine::schema::{Entry, IndexMeta, TableSchema, Unindexed};
+use crate::engine::schema::{Entry, IndexMeta, Reference, ReferenceMeta, TableSchema, Unindexed};
+use crate::engine::write_set::NewRow;
 use crate::evolution::decode_row;
 use crate::key::{Key, KeyError, KeyLike};
 use crate::persist::Persist;
+use crate::reference;
+use crate::table::rows::Rows;
 
 /// An index of the rows of type `T`, as the struct declares it. Made by generated code.
 pub struct IndexDeclaration<T> {
@@ -153,9 +157,25 @@ pub(crate) fn entries_of<T: Persist>(row: &T, key: &[u8]) -> Result<Vec<Entry>> 
     Ok(entries)
 }
 
+/// What a row refers to.
+pub(crate) fn references_of<T: Persist>(row: &T, key: &[u8]) -> Result<Vec<Reference>> {
+    reference::references_of(row).map_err(|error| {
+        let row = describe_row(key, schema_of::<T>());
+        Error::new(
+            Kind::InvalidArgument,
+            format!("{row}: a key that it refers to has no encoded form: {error}"),
+        )
+        .with_source(error)
+    })
+}
+
 /// What the engine has to know of the table of `T`.
 pub(crate) fn schema_of<T: Persist>() -> &'static dyn TableSchema {
-    if T::INDEXES.is_empty() { const { &Unindexed(T::NAME) } } else { const { &SchemaOf::<T>(PhantomData) } }
+    if T::INDEXES.is_empty() && T::REFERENCES.is_empty() {
+        const { &Unindexed(T::NAME) }
+    } else {
+        const { &SchemaOf::<T>(PhantomData) }
+    }
 }
 
 struct SchemaOf<T>(PhantomData<fn() -> T>);
@@ -178,18 +198,39 @@ impl<T: Persist> TableSchema for SchemaOf<T> {
     }
 
     fn entries(&self, key: &[u8], value: &[u8]) -> Result<Vec<Entry>> {
-        let row = decode_row::<T>(value).map_err(|error| {
+        entries_of(&self.decode(key, value)?, key)
+    }
+
+    fn references(&self) -> Vec<ReferenceMeta> {
+        T::REFERENCES.iter().map(|reference| *reference.meta()).collect()
+    }
+
+    fn references_of(&self, key: &[u8], value: &[u8]) -> Result<Vec<Reference>> {
+        references_of(&self.decode(key, value)?, key)
+    }
+
+    fn without_reference(&self, at: usize, key: &[u8], value: &[u8]) -> Result<NewRow> {
+        let mut row = self.decode(key, value)?;
+        if let Some(clear) = T::REFERENCES.get(at).and_then(|reference| reference.clear) {
+            clear(&mut row);
+        }
+        Rows::<T::Key, T>::of(slot_of(key)).new_row(key, &row, Some(value))
+    }
+}
+
+impl<T: Persist> SchemaOf<T> {
+    fn decode(&self, key: &[u8], value: &[u8]) -> Result<T> {
+        decode_row::<T>(value).map_err(|error| {
             let described = describe_row(key, self);
             Error::new(
                 Kind::Decode,
                 format!(
-                    "{described}: the stored value is not a {} as it is declared, so that its index entries are not \
-                     known: {error}",
+                    "{described}: the stored value is not a {} as it is declared, so that its index entries and \
+                     references are not known: {error}",
                     T::NAME
                 ),
             )
             .with_source(error)
-        })?;
-        entries_of(&row, key)
+        })
     }
 }

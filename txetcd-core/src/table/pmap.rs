@@ -151,6 +151,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
             },
             decode: C::decode,
             entries: |_, _| Ok(Vec::new()),
+            references: |_, _| Ok(Vec::new()),
             remembers: false,
             keeps_unknown: false,
             key: PhantomData,

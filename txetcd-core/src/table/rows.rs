@@ -11,7 +11,7 @@ use txetcd_client::{Error, KeyValue, Result, error::Kind};
 use crate::codec::CodecError;
 use crate::engine::bounds::{Bounds, after};
 use crate::engine::naming::{describe_row, table_name};
-use crate::engine::schema::{Entry, TableSchema};
+use crate::engine::schema::{Entry, Reference, TableSchema};
 use crate::engine::view::{Row, View};
 use crate::engine::write_set::{NewRow, PutLease};
 use crate::key::row::row_key;
@@ -29,6 +29,8 @@ pub(crate) struct Rows<K, V> {
     pub(crate) decode: fn(&[u8]) -> Result<V, CodecError>,
     /// The entries of a row, which has this key, in the table's indexes.
     pub(crate) entries: fn(&V, &[u8]) -> Result<Vec<Entry>>,
+    /// What a row, which has this key, refers to.
+    pub(crate) references: fn(&V, &[u8]) -> Result<Vec<Reference>>,
     /// Whether a row that is read is wanted again when it is replaced.
     pub(crate) remembers: bool,
     pub(crate) keeps_unknown: bool,
@@ -155,8 +157,9 @@ impl<K: Key, V: 'static> Rows<K, V> {
 
     /// A row as it is to be put at a key; the second value is that which it replaces, where unknown fields are kept.
     pub(crate) fn new_row(&self, key: &[u8], value: &V, before: Option<&[u8]>) -> Result<NewRow> {
-        let entries = (self.entries)(value, key)?;
-        Ok(NewRow { value: self.encode(key, value, before)?, entries, lease: PutLease::Kept })
+        let (entries, references) = ((self.entries)(value, key)?, (self.references)(value, key)?);
+        let value = self.encode(key, value, before)?;
+        Ok(NewRow { value, entries, references, lease: PutLease::Kept })
     }
 
     fn encode(&self, key: &[u8], value: &V, before: Option<&[u8]>) -> Result<Vec<u8>> {

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Member, WhereClause, parse_quote};
 
-use super::{indexes, marshal};
+use super::{indexes, marshal, references};
 use crate::schema::{Data, Fields, Schema, Style, TablePlace};
 
 /// The impl.
@@ -25,6 +25,7 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
     };
     let fields = fields(&schema.data);
     let indexes = indexes::constants(schema);
+    let references = references::constant(schema);
     let older = schema.from.as_ref().map(|older| {
         quote_spanned! {older.span()=>
             fn decode_older(
@@ -55,6 +56,7 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
             const NAME: &'static ::core::primitive::str = #name;
             const FIELDS: &'static [__txetcd::Field] = &[#(#fields),*];
             #indexes
+            #references
             const COMPRESSION: __txetcd::Compression = __txetcd::Compression::#compression;
             const VERSION: ::core::primitive::u32 = #version;
             #older

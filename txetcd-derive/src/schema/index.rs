@@ -132,6 +132,11 @@ impl Written {
         Ok(())
     }
 
+    /// Whether it has one entry for the value of the field.
+    pub(super) fn is_plain(&self) -> bool {
+        self.each.is_none()
+    }
+
     fn finish(self, name: Ident, source: Source) -> Option<Index> {
         Some(Index { name, slot: self.slot?.0, unique: self.unique, source })
     }
