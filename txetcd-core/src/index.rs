@@ -49,16 +49,20 @@ pub enum Many {}
 /// built, which [`Table::rebuild_indexes`] does.
 pub struct Index<T, K, U = Many> {
     at: usize,
-    types: PhantomData<fn() -> (T, K, U)>,
+    types: Types<T, K, U>,
 }
 
-impl<T: Persist, K: Key, U> Index<T, K, U> {
+type Types<T, K, U> = PhantomData<fn() -> (T, K, U)>;
+
+impl<T, K, U> Index<T, K, U> {
     /// The index at this place of `T::INDEXES`. For generated code.
     #[doc(hidden)]
     pub const fn at(at: usize) -> Self {
         Self { at, types: PhantomData }
     }
+}
 
+impl<T: Persist, K: Key, U> Index<T, K, U> {
     /// All rows that are in the index, in its order.
     pub fn all<'t, R: Read>(&self, txn: &'t R) -> Scan<'t, T::Key, T> {
         self.scan(txn, |of, _| Ok(Bounds::slot(of.index.slot)))
