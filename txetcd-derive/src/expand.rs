@@ -7,6 +7,7 @@ pub(crate) mod key;
 mod keyed;
 mod marshal;
 mod persist;
+mod prefix;
 mod runtime;
 mod table;
 
