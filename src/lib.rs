@@ -93,7 +93,7 @@ pub mod __private_0_1_0 {
     pub use txetcd_core::codec::{Cbor, CodecError, Compression};
     pub use txetcd_core::evolution::{upgrade, with_unknown};
     pub use txetcd_core::key::{
-        Key, KeyError, decode_variant, decode_variant_part, encode_variant, end_of_key,
+        Key, KeyError, KeyLike, KeyPrefix, decode_variant, decode_variant_part, encode_variant, end_of_key,
     };
     pub use txetcd_core::persist::{
         Derived, Field, FieldDefault, FieldValue, Keyed, Persist, Place, Shadow, assert_distinct,

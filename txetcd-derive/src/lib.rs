@@ -245,7 +245,8 @@ pub fn persist(input: TokenStream) -> TokenStream {
 /// Serde is needed here because the key is also a field of the stored row. The key's own bytes are made without it.
 ///
 /// A struct has the bytes of a tuple of its fields, in the order of declaration; a struct of one field those of
-/// the field. Each field must be a key. Their names are not stored.
+/// the field. Each field must be a key. Their names are not stored. The first fields are prefixes of the key, one by
+/// itself, several as a tuple: `houses.prefix(txn, (Country::Bhutan, "Paro"))`.
 ///
 /// An enum is one byte, the place of the variant: 0 for the first, whatever its `#[repr]`. It has at most 256
 /// variants, without fields and without `= number`. **The bytes are those of the order of declaration**: a new variant
