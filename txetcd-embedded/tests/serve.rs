@@ -35,6 +35,16 @@ async fn other_machines_are_let_in_only_where_that_is_asked_for() {
     Client::connect([url], None).await.unwrap().put("a", "", None).await.unwrap();
 }
 
+/// Clients that synchronize their endpoints connect to what the list of members says.
+#[tokio::test]
+async fn the_member_is_where_the_client_has_reached_it() {
+    let store = Store::memory().unwrap();
+    let server = serve_exposed(&store, "0.0.0.0:0".parse().unwrap()).await.unwrap();
+    let url = format!("http://127.0.0.1:{}", server.address().port());
+    let mut client = Client::connect([&url], None).await.unwrap();
+    assert_eq!(client.member_list().await.unwrap().members()[0].client_urls(), [url]);
+}
+
 #[tokio::test]
 async fn an_address_in_use_is_named() {
     let store = Store::memory().unwrap();
