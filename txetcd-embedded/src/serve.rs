@@ -145,7 +145,9 @@ async fn connection(stream: TcpStream, store: Store, requests: Requests, mut sto
     };
     let routes = store.service_at(url(address));
     drop(store);
-    let http = Http::new(requests).http2_only();
+    let mut http = Http::new(requests).http2_only();
+    // Every watch of a client may be a stream of its own.
+    http.http2().max_concurrent_streams(None);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

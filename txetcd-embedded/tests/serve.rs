@@ -45,6 +45,24 @@ async fn the_member_is_where_the_client_has_reached_it() {
     assert_eq!(client.member_list().await.unwrap().members()[0].client_urls(), [url]);
 }
 
+/// hyper lets a connection have 200 streams at once unless it is told otherwise, and more would wait for ever.
+#[tokio::test]
+async fn a_connection_carries_as_many_watches_as_it_likes() {
+    let store = Store::memory().unwrap();
+    let server = serve(&store, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let mut client = Client::connect([server.url()], None).await.unwrap();
+    let mut watches = Vec::new();
+    for _ in 0..500 {
+        let watch = tokio::time::timeout(Duration::from_secs(30), client.watch("a", None)).await;
+        watches.push(watch.expect("a stream of its own").unwrap());
+    }
+    client.put("a", "", None).await.unwrap();
+    for watch in &mut watches {
+        assert!(watch.message().await.unwrap().unwrap().created());
+        assert_eq!(watch.message().await.unwrap().unwrap().events().len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn an_address_in_use_is_named() {
     let store = Store::memory().unwrap();
