@@ -58,7 +58,9 @@
 //! orders every piece by itself and goes on after its last key, so that keys are repeated or left out.
 //!
 //! # What it leaves out
-//! Other members, access control (refused as etcd refuses it when it is off), and alarms.
+//! Other members, access control (refused as etcd refuses it when it is off), alarms, and the services
+//! `v3lockpb.Lock` and `v3electionpb.Election`: `etcdctl lock` and `elect`, and most clients, make these of keys and
+//! leases themselves.
 
 mod backup;
 mod builder;

@@ -16,11 +16,13 @@ const NAME: &str = "embedded";
 
 pub(crate) struct ClusterService {
     engine: Arc<Engine>,
+    /// Where clients reach the member. They connect to what is said here when they synchronize.
+    url: Option<String>,
 }
 
 impl ClusterService {
-    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
-        Self { engine: Arc::clone(engine) }
+    pub(crate) fn new(engine: &Arc<Engine>, url: Option<String>) -> Self {
+        Self { engine: Arc::clone(engine), url }
     }
 }
 
@@ -30,7 +32,12 @@ impl Cluster for ClusterService {
         &self,
         _: Request<MemberListRequest>,
     ) -> Result<Response<MemberListResponse>, Status> {
-        let member = Member { id: self.engine.member_id(), name: NAME.to_owned(), ..Default::default() };
+        let member = Member {
+            id: self.engine.member_id(),
+            name: NAME.to_owned(),
+            client_ur_ls: self.url.iter().cloned().collect(),
+            ..Default::default()
+        };
         // etcd leaves the revision out here.
         let header = Some(self.engine.header(0));
         Ok(Response::new(MemberListResponse { header, members: vec![member] }))

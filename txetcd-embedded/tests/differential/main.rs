@@ -16,6 +16,7 @@ mod normal;
 mod operation;
 mod request;
 mod side;
+mod streams;
 mod watching;
 mod world;
 
@@ -75,6 +76,21 @@ async fn large_changes_are_cut_as_etcd_cuts_them() {
         for sizes in [&[480_000; 3][..], &[10_000; 100], &[700_000, 5, 700_000, 5], &[1_400_000]] {
             let expected = fragments::pieces(&etcd, sizes).await;
             assert_eq!(fragments::pieces(&embedded, sizes).await, expected, "{name}, {} values", sizes.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn streams_of_many_keys_equal_those_of_etcd() {
+    for (name, binary) in own_server::binaries() {
+        let server = own_server::OwnServer::start(&binary, &[]);
+        let expected = streams::answers(&Rpc::connect(&server.url()).await).await;
+        // Only etcd 3.7 has them.
+        if !expected[0].contains("Unimplemented") {
+            let store = Store::memory().unwrap();
+            for (answer, expected) in streams::answers(&Rpc::embedded(&store)).await.iter().zip(&expected) {
+                assert_eq!(answer, expected, "{name}");
+            }
         }
     }
 }
