@@ -51,9 +51,11 @@
 #[cfg(feature = "embedded")]
 pub use txetcd_core::client::embedded;
 pub use txetcd_core::client::{
-    Builder, Client, Compare, CompareNumber, CompareValue, Delete, DeleteRequest, DeleteResponse, Error, Get,
-    GetRequest, GetResponse, KeySet, KeyValue, Lease, Op, OpResponse, Put, PutRequest, PutResponse, Result,
-    Session, Txn, TxnResponse,
+    Barrier, Builder, Client, Compare, CompareNumber, CompareValue, Delete, DeleteRequest, DeleteResponse,
+    DoubleBarrier, Election, Entered, Error, Get, GetRequest, GetResponse, Held, Item, KeySet, KeyValue,
+    Leader, Leadership, Lease, Lock, Mutex, Op, OpResponse, Permit, PriorityQueue, Put, PutRequest,
+    PutResponse, Queue, ReadLock, Result, RwLock, Semaphore, Sequence, Session, SortBy, Submit, Txn,
+    TxnResponse, WriteLock,
 };
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};

@@ -16,6 +16,7 @@ mod decoding;
 mod evolution;
 mod faults;
 mod history;
+mod locks;
 mod model;
 mod own_server;
 mod phantoms;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{KvClient, LeaseClient};
+use etcd_client::{KvClient, LeaseClient, WatchClient};
 use tokio::time::Instant;
 
 use crate::connect::Builder;
@@ -18,6 +18,7 @@ use crate::lease::Lease;
 use crate::namespace::Namespace;
 use crate::session::Session;
 use crate::stats::{Counters, Stats};
+use crate::submit::Submit;
 use crate::transport::endpoints::Endpoints;
 use crate::txn::{Txn, TxnResponse};
 
@@ -31,6 +32,7 @@ pub struct Client(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) kv: KvClient,
     pub(crate) lease: LeaseClient,
+    pub(crate) watch: WatchClient,
     pub(crate) namespace: Namespace,
     pub(crate) place: Place,
     pub(crate) counters: Arc<Counters>,
@@ -76,33 +78,34 @@ impl Client {
 
     /// Reads keys.
     pub fn get(&self, keys: impl Into<KeySet>) -> Get<'_> {
-        Get { client: self, request: GetRequest::new(keys) }
+        Get { client: self, request: GetRequest::new(keys), timeout: None }
     }
 
     /// Puts a value at a key.
     pub fn put(&self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Put<'_> {
-        Put { client: self, request: PutRequest::new(key, value) }
+        Put { client: self, request: PutRequest::new(key, value), timeout: None }
     }
 
     /// Deletes keys.
     pub fn delete(&self, keys: impl Into<KeySet>) -> Delete<'_> {
-        Delete { client: self, request: DeleteRequest::new(keys) }
+        Delete { client: self, request: DeleteRequest::new(keys), timeout: None }
     }
 
     /// Sends a transaction.
-    ///
-    /// # Errors
-    /// As etcd has them; after [`Error::is_perhaps_applied`] the outcome of a writing transaction is open.
-    pub async fn txn(&self, txn: Txn) -> Result<TxnResponse> {
-        self.txn_within(txn, self.0.request_timeout).await
+    pub fn txn(&self, txn: Txn) -> Submit<'_> {
+        Submit::new(self, txn)
     }
 
     /// As [`txn`](Self::txn), with a timeout of its own where that is shorter than the client's.
     #[doc(hidden)]
     pub async fn txn_within(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
+        self.send_txn(txn, timeout.min(self.0.request_timeout)).await
+    }
+
+    pub(crate) async fn send_txn(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
         let repeat = if txn.is_read_only() { Repeat::Always } else { self.writing()? };
         let response = self
-            .call(repeat, timeout.min(self.0.request_timeout), || {
+            .call(repeat, timeout, || {
                 let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
                 async move { kv.txn(txn).await }
             })
@@ -176,9 +179,10 @@ impl Client {
     /// # Errors
     /// As etcd has them.
     #[doc(hidden)]
-    pub async fn send_get(&self, request: GetRequest) -> Result<GetResponse> {
+    pub async fn send_get(&self, request: GetRequest, timeout: Option<Duration>) -> Result<GetResponse> {
+        let timeout = timeout.unwrap_or(self.0.request_timeout);
         let response = self
-            .call(Repeat::Always, self.0.request_timeout, || {
+            .call(Repeat::Always, timeout, || {
                 let mut kv = self.0.kv.clone();
                 let (key, options) = request.clone().into_wire(&self.0.namespace);
                 async move { kv.get(key, Some(options)).await }
@@ -187,10 +191,15 @@ impl Client {
         Ok(GetResponse::from_wire(response.0, &self.0.namespace))
     }
 
-    pub(crate) async fn send_put(&self, request: PutRequest) -> Result<PutResponse> {
+    pub(crate) async fn send_put(
+        &self,
+        request: PutRequest,
+        timeout: Option<Duration>,
+    ) -> Result<PutResponse> {
+        let timeout = timeout.unwrap_or(self.0.request_timeout);
         let repeat = self.writing()?;
         let response = self
-            .call(repeat, self.0.request_timeout, || {
+            .call(repeat, timeout, || {
                 let mut kv = self.0.kv.clone();
                 let (key, value, options) = request.clone().into_wire(&self.0.namespace);
                 async move { kv.put(key, value, Some(options)).await }
@@ -199,16 +208,37 @@ impl Client {
         Ok(PutResponse::from_wire(response.0, &self.0.namespace))
     }
 
-    pub(crate) async fn send_delete(&self, request: DeleteRequest) -> Result<DeleteResponse> {
+    pub(crate) async fn send_delete(
+        &self,
+        request: DeleteRequest,
+        timeout: Option<Duration>,
+    ) -> Result<DeleteResponse> {
+        let timeout = timeout.unwrap_or(self.0.request_timeout);
         let repeat = self.writing()?;
         let response = self
-            .call(repeat, self.0.request_timeout, || {
+            .call(repeat, timeout, || {
                 let mut kv = self.0.kv.clone();
                 let (key, options) = request.clone().into_wire(&self.0.namespace);
                 async move { kv.delete(key, Some(options)).await }
             })
             .await?;
         Ok(DeleteResponse::from_wire(response.0, &self.0.namespace))
+    }
+
+    /// Deletes a key that will never be put again, so that doing it twice does what doing it once does.
+    pub(crate) async fn remove(&self, key: &[u8]) -> Result<()> {
+        self.writing()?;
+        self.call(Repeat::Always, self.0.request_timeout, || {
+            let (mut kv, key) = (self.0.kv.clone(), self.0.namespace.key(key));
+            async move { kv.delete(key, None).await }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Whether this is a clone of the same connection.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -290,6 +290,7 @@ impl Builder {
         Ok(Client::from_inner(Inner {
             kv,
             lease: etcd.lease_client(),
+            watch: etcd.watch_client().max_decoding_message_size(usize::MAX),
             namespace,
             place,
             counters,

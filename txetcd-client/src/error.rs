@@ -166,7 +166,8 @@ impl Error {
         self.0.kind == Kind::ReadOnly
     }
 
-    /// The lock that guards the commit is no longer held.
+    /// The lock that guards the commit is no longer held; or the session is lost on which a lock, or the wait
+    /// for one, hangs.
     pub fn is_lock_lost(&self) -> bool {
         self.0.kind == Kind::LockLost
     }
@@ -206,6 +207,12 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
+}
+
+/// The server answered something else than it was asked.
+#[doc(hidden)]
+pub fn unexpected_answer() -> Error {
+    Error::new(Kind::Unavailable, "the server's answer does not fit the request: is it an etcd v3 server?")
 }
 
 impl fmt::Display for Error {

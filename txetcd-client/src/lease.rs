@@ -31,6 +31,10 @@ impl Lease {
         Ok(Self { client: client.clone(), id: granted.id(), ttl: seconds_of(granted.ttl()) })
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The lease's id.
     pub fn id(&self) -> i64 {
         self.id

@@ -13,6 +13,7 @@
 mod client;
 mod compare;
 pub mod connect;
+mod coordination;
 pub mod error;
 mod key_set;
 mod key_value;
@@ -22,22 +23,28 @@ mod namespace;
 mod op;
 mod session;
 mod stats;
+mod submit;
 mod transport;
 mod txn;
 
 pub use client::{Client, deadline_after};
 pub use compare::{Compare, CompareNumber, CompareValue};
 pub use connect::Builder;
+pub use coordination::{
+    Barrier, DoubleBarrier, Election, Entered, Held, Hold, Item, Leader, Leadership, Lock, Mutex, Permit,
+    PriorityQueue, Queue, ReadLock, RwLock, Semaphore, Sequence, WriteLock,
+};
 pub use error::{Error, Result};
 pub use key_set::KeySet;
 pub use key_value::KeyValue;
 pub use kv::{
-    Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse,
+    Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse, SortBy,
 };
 pub use lease::Lease;
 pub use op::{Op, OpResponse};
 pub use session::Session;
 pub use stats::Stats;
+pub use submit::Submit;
 #[cfg(feature = "fault-injection")]
 pub use transport::faults::{Fault, Faults};
 #[cfg(feature = "embedded")]

@@ -4,6 +4,7 @@
 //! later one, so the session never believes itself alive longer than etcd does.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use etcd_client::{LeaseKeepAliveStream, LeaseKeeper};
@@ -11,7 +12,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::error::Result;
+use crate::coordination::Fence;
+use crate::error::{Error, Kind, Result};
 use crate::lease::Lease;
 
 /// A lease that is kept alive until the last clone of the session is dropped; then it is revoked.
@@ -19,7 +21,16 @@ use crate::lease::Lease;
 pub struct Session {
     lease: Lease,
     alive_until: watch::Receiver<Option<Instant>>,
-    _stop: Arc<oneshot::Sender<()>>,
+    shared: Arc<Shared>,
+}
+
+/// What the clones of a session share.
+#[derive(Debug)]
+struct Shared {
+    fence: Arc<Fence>,
+    numbers: AtomicU64,
+    /// Stops the keeping alive when it is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 impl Session {
@@ -29,7 +40,9 @@ impl Session {
         let (sender, alive_until) = watch::channel(Some(asked + lease.ttl()));
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(keep_alive(client.clone(), lease.clone(), sender, stopped));
-        Ok(Self { lease, alive_until, _stop: Arc::new(stop) })
+        let fence = Arc::new(Fence::new(lease.id()));
+        let shared = Arc::new(Shared { fence, numbers: AtomicU64::new(0), _stop: stop });
+        Ok(Self { lease, alive_until, shared })
     }
 
     /// The session's lease.
@@ -45,6 +58,42 @@ impl Session {
     /// Whether the session surely holds its lease now.
     pub fn is_alive(&self) -> bool {
         !self.remaining().is_zero()
+    }
+
+    /// Fails if the session is lost.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_alive() { Ok(()) } else { Err(self.lost_error()) }
+    }
+
+    pub(crate) fn lost_error(&self) -> Error {
+        Error::new(
+            Kind::LockLost,
+            format!(
+                "the session is lost: its lease {:x} has ended, or could not be kept alive; what was held by it \
+                 is free for others. Start another session",
+                self.lease.id()
+            ),
+        )
+    }
+
+    /// Fails unless the session was started by this client or a clone of it.
+    pub(crate) fn check_client(&self, client: &Client) -> Result<()> {
+        if self.lease.client().is_same(client) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::InvalidArgument,
+            "the session was started by another connection: use one of the same `client()`",
+        ))
+    }
+
+    pub(crate) fn fence(&self) -> Arc<Fence> {
+        self.shared.fence.clone()
+    }
+
+    /// A number that this session has not given out before.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.shared.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Resolves once the session is lost: the store said so, or could not be asked for as long as the lease

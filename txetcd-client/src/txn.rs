@@ -114,6 +114,11 @@ impl TxnResponse {
         }
     }
 
+    /// The same, with the revision that the outermost one knows.
+    pub(crate) fn at(self, revision: i64) -> Self {
+        Self { revision, ..self }
+    }
+
     /// The store's revision after the transaction. 0 in a nested one: only the outermost knows.
     pub fn revision(&self) -> i64 {
         self.revision
