@@ -53,7 +53,7 @@ pub use txetcd_core::client::embedded;
 pub use txetcd_core::client::{
     Builder, Client, Compare, CompareNumber, CompareValue, Delete, DeleteRequest, DeleteResponse, Error, Get,
     GetRequest, GetResponse, KeySet, KeyValue, Lease, Op, OpResponse, Put, PutRequest, PutResponse, Result,
-    Session, Txn, TxnResponse,
+    Session, Txn, TxnResponse, Watch, WatchEvent, WatchResponse, WatchStream,
 };
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};

@@ -25,3 +25,4 @@ mod scans;
 mod security;
 mod serializability;
 mod transactions;
+mod watch;

@@ -7,7 +7,7 @@ use etcd_client::{GetOptions, SortOrder, SortTarget};
 use futures_util::future::BoxFuture;
 
 use super::options;
-use crate::client::Client;
+use crate::client::{Client, Repeat};
 use crate::error::Result;
 use crate::key_set::KeySet;
 use crate::key_value::KeyValue;
@@ -60,6 +60,11 @@ impl GetRequest {
             keys_only: false,
             count_only: false,
         }
+    }
+
+    /// Whether the answer may come from a member that lags.
+    pub(crate) fn repeat(&self) -> Repeat {
+        if self.serializable { Repeat::Always } else { Repeat::Linearizable }
     }
 
     pub(crate) fn size(&self) -> usize {
