@@ -55,7 +55,7 @@ pub use txetcd_core::client::{
     DoubleBarrier, Election, Entered, Error, Get, GetRequest, GetResponse, Held, Item, KeySet, KeyValue,
     Leader, Leadership, Lease, Lock, Mutex, Op, OpResponse, Permit, PriorityQueue, Put, PutRequest,
     PutResponse, Queue, ReadLock, Result, RwLock, Semaphore, Sequence, Session, SortBy, Submit, Txn,
-    TxnResponse, WriteLock,
+    TxnResponse, Watch, WatchEvent, WatchResponse, WatchStream, WriteLock,
 };
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};

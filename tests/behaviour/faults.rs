@@ -39,7 +39,7 @@ impl Script {
         Arc::new(Shared(self.clone()))
     }
 
-    fn push(&self, method: &'static str, fault: Fault) {
+    pub(crate) fn push(&self, method: &'static str, fault: Fault) {
         self.next.lock().unwrap().push((method, fault));
     }
 

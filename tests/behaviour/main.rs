@@ -26,3 +26,4 @@ mod scans;
 mod security;
 mod serializability;
 mod transactions;
+mod watch;

@@ -148,3 +148,23 @@ fn servers() -> &'static [(String, String)] {
         }
     })
 }
+
+/// Runs a test on stores that it has for itself, because it compacts them: their URLs, one after the other.
+pub(crate) async fn on_stores_of_their_own(test: impl AsyncFn(&Database, &str)) {
+    let store = embedded::Store::memory().expect("a store in memory");
+    let address = ([127, 0, 0, 1], 0).into();
+    let server = embedded::serve(&store, address).await.expect("a served store");
+    println!("on the embedded store");
+    test(&Database::connect(server.url()).await.unwrap(), &server.url()).await;
+    for (name, binary) in binaries() {
+        println!("on etcd {name}");
+        let server = OwnServer::start(&binary, &[]);
+        test(&Database::connect(server.url()).await.unwrap(), &server.url()).await;
+    }
+}
+
+/// Forgets what was before a revision.
+pub(crate) async fn compact(url: &str, revision: i64) {
+    let mut etcd = etcd_client::Client::connect([url], None).await.unwrap();
+    etcd.compact(revision, None).await.unwrap();
+}

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::connect::Builder;
 use crate::error::{Error, Kind, Result, status};
+use crate::identity::{Answer, Identity};
 use crate::key_set::KeySet;
 use crate::kv::{
     Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse,
@@ -21,6 +22,7 @@ use crate::stats::{Counters, Stats};
 use crate::submit::Submit;
 use crate::transport::endpoints::Endpoints;
 use crate::txn::{Txn, TxnResponse};
+use crate::watch::Watch;
 
 /// A connection to an etcd cluster, or to an embedded store. Cheap to clone; clones share it.
 ///
@@ -33,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) kv: KvClient,
     pub(crate) lease: LeaseClient,
     pub(crate) watch: WatchClient,
+    pub(crate) identity: Identity,
     pub(crate) namespace: Namespace,
     pub(crate) place: Place,
     pub(crate) counters: Arc<Counters>,
@@ -50,10 +53,19 @@ pub(crate) enum Place {
 /// What may be done with a request whose answer was lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Send it again: doing it twice does what doing it once does.
+    /// Send it again: doing it twice does what doing it once does. The answer may come from a member that lags.
     Always,
+    /// Send it again. The answer is at least as new as what was known when it was asked for.
+    Linearizable,
     /// Send it again only if it surely was not applied.
     IfNotApplied,
+}
+
+/// What becomes of an answer.
+enum Accepted {
+    Yes,
+    /// It is older than what was known before.
+    Stale(Error),
 }
 
 impl Client {
@@ -91,6 +103,19 @@ impl Client {
         Delete { client: self, request: DeleteRequest::new(keys), timeout: None }
     }
 
+    /// Watches keys.
+    ///
+    /// ```no_run
+    /// # async fn program(client: txetcd_client::Client) -> txetcd_client::Result<()> {
+    /// # use txetcd_client::KeySet;
+    /// let changes = client.watch(KeySet::prefix("a/")).from(100).stream().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self, keys: impl Into<KeySet>) -> Watch<'_> {
+        Watch::new(self, keys.into())
+    }
+
     /// Sends a transaction.
     pub fn txn(&self, txn: Txn) -> Submit<'_> {
         Submit::new(self, txn)
@@ -103,7 +128,7 @@ impl Client {
     }
 
     pub(crate) async fn send_txn(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
-        let repeat = if txn.is_read_only() { Repeat::Always } else { self.writing()? };
+        let repeat = if txn.is_read_only() { txn.read_repeat() } else { self.writing()? };
         let response = self
             .call(repeat, timeout, || {
                 let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
@@ -150,7 +175,7 @@ impl Client {
         self.endpoint_at(self.endpoint_index())
     }
 
-    fn endpoint_at(&self, index: usize) -> &str {
+    pub(crate) fn endpoint_at(&self, index: usize) -> &str {
         match &self.0.place {
             Place::Cluster(endpoints) => endpoints.url(index),
             #[cfg(feature = "embedded")]
@@ -166,7 +191,7 @@ impl Client {
     pub async fn revision_and_cluster(&self) -> Result<(i64, u64)> {
         let key = self.0.namespace.key(&[0]);
         let response = self
-            .call(Repeat::Always, self.0.request_timeout, || {
+            .call(Repeat::Linearizable, self.0.request_timeout, || {
                 let (mut kv, key) = (self.0.kv.clone(), key.clone());
                 async move { kv.get(key, None).await }
             })
@@ -181,8 +206,9 @@ impl Client {
     #[doc(hidden)]
     pub async fn send_get(&self, request: GetRequest, timeout: Option<Duration>) -> Result<GetResponse> {
         let timeout = timeout.unwrap_or(self.0.request_timeout);
+        let repeat = request.repeat();
         let response = self
-            .call(Repeat::Always, timeout, || {
+            .call(repeat, timeout, || {
                 let mut kv = self.0.kv.clone();
                 let (key, options) = request.clone().into_wire(&self.0.namespace);
                 async move { kv.get(key, Some(options)).await }
@@ -263,28 +289,36 @@ impl Client {
         send: impl Fn() -> F,
     ) -> Result<T>
     where
+        T: Answer,
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
+        self.0.identity.check()?;
         let deadline = deadline_after(timeout);
         let mut pause = Duration::from_millis(5);
+        let mut stale = false;
         loop {
             let index = self.endpoint_index();
+            let seen = self.0.identity.revision();
             // A read leaves a member that stands still in time to ask the others.
             let began = Instant::now();
             let attempt = match repeat {
-                Repeat::Always => deadline_after(timeout / self.endpoint_count()).min(deadline),
+                Repeat::Always | Repeat::Linearizable => {
+                    deadline_after(timeout / self.endpoint_count()).min(deadline)
+                }
                 Repeat::IfNotApplied => deadline,
             };
             let mut error = match tokio::time::timeout_at(attempt, send()).await {
-                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Ok(answer)) => match self.accept(&answer, repeat, seen, stale, index)? {
+                    Accepted::Yes => return Ok(answer),
+                    Accepted::Stale(error) => {
+                        stale = true;
+                        error
+                    }
+                },
                 Ok(Err(error)) => status::typed(error, self.endpoint_at(index)),
-                Err(_) => Error::new(
-                    Kind::Timeout,
-                    format!("{} did not answer within {:?}", self.endpoint_at(index), began.elapsed()),
-                )
-                .perhaps_applied(),
+                Err(_) => self.no_answer(index, began.elapsed()).perhaps_applied(),
             };
-            if repeat == Repeat::Always {
+            if repeat != Repeat::IfNotApplied {
                 error = error.settled();
             }
             if !error.is_transient() {
@@ -298,6 +332,33 @@ impl Client {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         }
+    }
+
+    /// Looks at an answer's header. Before 3.5.28, a member of etcd that stood still may once answer with what was
+    /// current before; so one read that goes back is repeated.
+    fn accept(
+        &self,
+        answer: &impl Answer,
+        repeat: Repeat,
+        seen: i64,
+        again: bool,
+        index: usize,
+    ) -> Result<Accepted> {
+        let (identity, endpoint) = (&self.0.identity, self.endpoint_at(index));
+        let Some(header) = answer.header() else { return Ok(Accepted::Yes) };
+        identity.see(&header.0, endpoint)?;
+        if repeat == Repeat::Always || header.revision() >= seen {
+            return Ok(Accepted::Yes);
+        }
+        if repeat == Repeat::Linearizable && !again {
+            let message = format!("{endpoint} answered with an earlier revision than {seen}");
+            return Ok(Accepted::Stale(Error::new(Kind::Unavailable, message)));
+        }
+        Err(identity.went_back(seen, &header.0, endpoint))
+    }
+
+    pub(crate) fn no_answer(&self, index: usize, within: Duration) -> Error {
+        Error::new(Kind::Timeout, format!("{} did not answer within {within:?}", self.endpoint_at(index)))
     }
 
     pub(crate) fn endpoint_index(&self) -> usize {

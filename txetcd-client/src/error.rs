@@ -46,6 +46,7 @@ pub enum Kind {
     Unavailable,
     Timeout,
     CommitUnknown,
+    StoreChanged,
     Unauthenticated,
     PermissionDenied,
     InvalidArgument,
@@ -185,6 +186,13 @@ impl Error {
     /// The store could not be asked in time whether the commit was applied: it may have been, or not.
     pub fn is_commit_unknown(&self) -> bool {
         self.0.kind == Kind::CommitUnknown
+    }
+
+    /// The endpoints answer for another cluster than the one that was connected to, or its revision went back,
+    /// because it was restored from a backup. What was read before is worthless; the client gives no other answer any
+    /// more.
+    pub fn is_store_changed(&self) -> bool {
+        self.0.kind == Kind::StoreChanged
     }
 
     /// User or password are wrong or missing.

@@ -1,11 +1,12 @@
 //! The etcd client below txetcd.
 //!
 //! It connects (URL, TLS, user, namespace), retries what may be retried, turns etcd's codes and messages into
-//! one typed [`Error`], and speaks of key sets, compares, operations, leases and sessions. It knows nothing of
+//! one typed [`Error`], and speaks of key sets, compares, operations, watches, leases and sessions. It knows nothing of
 //! tables. Programs use the facade crate `txetcd`.
 //!
 //! ```text
 //! Client -> kv, txn, lease   one file per request, data in, data out
+//!        -> watch            whole revisions, whatever becomes of connections
 //!        -> namespace        every key of every request passes here, once out and once back
 //!        -> transport        etcd-client over: meter -> faults (tests) -> endpoints | embedded store
 //! ```
@@ -15,6 +16,7 @@ mod compare;
 pub mod connect;
 mod coordination;
 pub mod error;
+mod identity;
 mod key_set;
 mod key_value;
 mod kv;
@@ -26,6 +28,7 @@ mod stats;
 mod submit;
 mod transport;
 mod txn;
+mod watch;
 
 pub use client::{Client, deadline_after};
 pub use compare::{Compare, CompareNumber, CompareValue};
@@ -50,3 +53,4 @@ pub use transport::faults::{Fault, Faults};
 #[cfg(feature = "embedded")]
 pub use txetcd_embedded as embedded;
 pub use txn::{Txn, TxnResponse};
+pub use watch::{Watch, WatchEvent, WatchResponse, WatchStream};

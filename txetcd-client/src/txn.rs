@@ -2,6 +2,7 @@
 
 use etcd_client::proto::PbTxnResponse;
 
+use crate::client::Repeat;
 use crate::compare::Compare;
 use crate::namespace::Namespace;
 use crate::op::{Op, OpResponse};
@@ -83,6 +84,15 @@ impl Txn {
             Op::Put(_) | Op::Delete(_) => false,
             Op::Txn(txn) => txn.is_read_only(),
         })
+    }
+
+    /// How a transaction that only reads is repeated. etcd lets a member that lags answer it if all reads allow that.
+    pub(crate) fn read_repeat(&self) -> Repeat {
+        let lags = |op: &Op| match op {
+            Op::Get(request) => request.repeat() == Repeat::Always,
+            _ => false,
+        };
+        if self.then.iter().chain(&self.or_else).all(lags) { Repeat::Always } else { Repeat::Linearizable }
     }
 
     pub(crate) fn into_wire(self, namespace: &Namespace) -> etcd_client::Txn {

@@ -62,7 +62,7 @@ impl Barrier {
             if !held {
                 return Ok(());
             }
-            wait::any(&self.client, &KeySet::key(self.key.as_slice()), revision).await;
+            wait::any(&self.client, KeySet::key(self.key.as_slice()), revision).await?;
         }
     }
 

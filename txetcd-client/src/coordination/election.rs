@@ -82,26 +82,28 @@ impl Election {
     pub fn observe(&self) -> BoxStream<'static, Result<Leader>> {
         let election = self.clone();
         stream::unfold(Some((election, None)), |state| async move {
-            let (election, mut seen): (_, Option<Leader>) = state?;
-            loop {
-                let (found, revision) = match election.look().await {
-                    Ok(found) => found,
-                    Err(error) => {
-                        let state = error.is_transient().then_some((election, seen));
-                        return Some((Err(error), state));
-                    }
-                };
-                let key = found.as_ref().map(|kv| KeySet::key(kv.key()));
-                let leader = found.map(Leader::of);
-                if leader.is_some() && leader != seen {
-                    return leader.clone().map(|now| (Ok(now), Some((election, leader))));
+            let (election, seen): (Self, Option<Leader>) = state?;
+            match election.other_than(seen.as_ref()).await {
+                Ok(leader) => Some((Ok(leader.clone()), Some((election, Some(leader))))),
+                Err(error) => {
+                    let state = error.is_transient().then_some((election, seen));
+                    Some((Err(error), state))
                 }
-                seen = leader.or(seen);
-                let keys = key.unwrap_or_else(|| election.name.keys(b""));
-                wait::any(&election.client, &keys, revision).await;
             }
         })
         .boxed()
+    }
+
+    /// Waits for a leader, or a value of it, that was not the last one seen.
+    async fn other_than(&self, seen: Option<&Leader>) -> Result<Leader> {
+        loop {
+            let (found, revision) = self.look().await?;
+            let keys = found.as_ref().map_or_else(|| self.name.keys(b""), |kv| KeySet::key(kv.key()));
+            match found.map(Leader::of) {
+                Some(leader) if seen != Some(&leader) => return Ok(leader),
+                _ => wait::any(&self.client, keys, revision).await?,
+            }
+        }
     }
 
     /// The key of the leader, as of which revision.

@@ -1,8 +1,6 @@
 //! Waiting for a change. The one place through which coordination watches.
 
-use std::time::Duration;
-
-use etcd_client::WatchOptions;
+use futures_util::StreamExt as _;
 
 use crate::client::Client;
 use crate::error::Result;
@@ -13,35 +11,17 @@ use crate::session::Session;
 /// so whoever waits looks again. Fails when the session is lost.
 pub(super) async fn change(session: &Session, client: &Client, keys: KeySet, after: i64) -> Result<()> {
     tokio::select! {
-        () = any(client, &keys, after) => Ok(()),
+        changed = any(client, keys, after) => changed,
         () = session.lost() => Err(session.lost_error()),
     }
 }
 
 /// As [`change`], without a session.
-pub(super) async fn any(client: &Client, keys: &KeySet, after: i64) {
-    loop {
-        let endpoint = client.endpoint_index();
-        if watch(client, keys, after).await.is_some() {
-            return;
-        }
-        client.leave_endpoint(endpoint);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// `None` if the watch broke.
-async fn watch(client: &Client, keys: &KeySet, after: i64) -> Option<()> {
-    let (key, end) = keys.to_wire(client.namespace());
-    let options = WatchOptions::new().with_range(end).with_start_revision(after + 1);
-    let mut stream = client.inner().watch.clone().watch(key, Some(options)).await.ok()?;
-    loop {
-        let message = stream.message().await.ok()??;
-        if message.canceled() && message.compact_revision() == 0 {
-            return None;
-        }
-        if message.canceled() || !message.events().is_empty() {
-            return Some(());
-        }
+pub(super) async fn any(client: &Client, keys: KeySet, after: i64) -> Result<()> {
+    let mut changes = client.watch(keys).from(after + 1).stream().await?;
+    match changes.next().await {
+        // If the revision was compacted, whatever happened since is seen by looking.
+        Some(Err(error)) if !error.is_compacted() => Err(error),
+        _ => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use etcd_client::{GetOptions, SortOrder, SortTarget};
 use futures_util::future::BoxFuture;
 
 use super::options;
-use crate::client::Client;
+use crate::client::{Client, Repeat};
 use crate::error::Result;
 use crate::key_set::KeySet;
 use crate::key_value::KeyValue;
@@ -94,6 +94,11 @@ impl GetRequest {
             mod_revisions: (0, 0),
             create_revisions: (0, 0),
         }
+    }
+
+    /// Whether the answer may come from a member that lags.
+    pub(crate) fn repeat(&self) -> Repeat {
+        if self.serializable { Repeat::Always } else { Repeat::Linearizable }
     }
 
     pub(crate) fn size(&self) -> usize {
