@@ -39,6 +39,11 @@ impl Script {
         Arc::new(Shared(self.clone()))
     }
 
+    /// How many faults there were.
+    pub(crate) fn met(&self) -> u64 {
+        self.met.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn push(&self, method: &'static str, fault: Fault) {
         self.next.lock().unwrap().push((method, fault));
     }

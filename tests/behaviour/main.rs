@@ -6,13 +6,16 @@
 #[macro_use]
 mod store;
 
+mod barriers;
 mod cancellation;
 mod catalogue;
 mod closures;
 mod concurrency;
 mod connecting;
+mod coordination;
 mod cost;
 mod decoding;
+mod elections;
 mod evolution;
 mod faults;
 mod history;
@@ -20,10 +23,12 @@ mod locks;
 mod model;
 mod own_server;
 mod phantoms;
+mod queues;
 mod random;
 mod rows;
 mod scans;
 mod security;
 mod serializability;
+mod sessions;
 mod transactions;
 mod watch;

@@ -54,14 +54,16 @@ impl Lease {
         Ok((answer.ttl() >= 0).then(|| seconds_of(answer.ttl())))
     }
 
-    /// The keys that hang on the lease, without the client's namespace.
+    /// The keys that hang on the lease, in their order, without the client's namespace.
     ///
     /// # Errors
     /// As for any read.
     pub async fn keys(&self) -> Result<Vec<Vec<u8>>> {
         let answer = self.time_to_live(LeaseTimeToLiveOptions::new().with_keys()).await?;
         let namespace = &self.client.inner().namespace;
-        Ok(answer.keys().iter().map(|key| namespace.strip(key.clone())).collect())
+        let mut keys: Vec<_> = answer.keys().iter().map(|key| namespace.strip(key.clone())).collect();
+        keys.sort_unstable();
+        Ok(keys)
     }
 
     /// Starts the lease's time anew.

@@ -102,12 +102,11 @@ impl Session {
         let mut alive_until = self.alive_until.clone();
         loop {
             let Some(until) = *alive_until.borrow_and_update() else { return };
+            if Instant::now() >= until {
+                return;
+            }
             tokio::select! {
-                () = tokio::time::sleep_until(until) => {
-                    if !self.is_alive() {
-                        return;
-                    }
-                }
+                () = tokio::time::sleep_until(until) => {}
                 changed = alive_until.changed() => {
                     if changed.is_err() {
                         return;
@@ -118,6 +117,8 @@ impl Session {
     }
 }
 
+/// Keeps the lease alive until it is lost or nobody needs it any more, and then revokes it: who lost it cannot have
+/// it back, since others were told so.
 async fn keep_alive(
     client: Client,
     lease: Lease,
@@ -135,20 +136,23 @@ async fn keep_alive(
         }
         let (sent, endpoint) = (Instant::now(), client.endpoint_index());
         if sent >= until {
-            alive_until.send_replace(None);
-            return;
+            break;
         }
         let answer = tokio::select! {
             _ = &mut stopped => break,
             answer = tokio::time::timeout(beat, refresh(&client, &lease, &mut stream)) => answer,
         };
         match answer {
-            Ok(Ok(0)) => {
-                alive_until.send_replace(None);
-                return;
-            }
             Ok(Ok(seconds)) => {
-                alive_until.send_replace(Some(sent + Duration::from_secs(seconds)));
+                // An answer that comes too late, or a lease that is gone, ends it.
+                let alive = alive_until.send_if_modified(|until| {
+                    let alive = seconds > 0 && until.is_some_and(|until| Instant::now() < until);
+                    *until = alive.then(|| sent + Duration::from_secs(seconds));
+                    alive
+                });
+                if !alive {
+                    break;
+                }
                 pause = beat;
             }
             Ok(Err(())) | Err(_) => {
@@ -158,6 +162,7 @@ async fn keep_alive(
             }
         }
     }
+    alive_until.send_replace(None);
     drop(stream);
     // Whoever cannot be told lets the lease expire.
     let _ = lease.revoke_within(beat).await;

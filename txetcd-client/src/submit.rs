@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 
 use crate::client::Client;
 use crate::coordination::{Held, Hold};
-use crate::error::Result;
+use crate::error::{Result, unexpected_answer};
+use crate::kv::GetResponse;
 use crate::op::{Op, OpResponse};
 use crate::txn::{Txn, TxnResponse};
 
@@ -60,11 +61,12 @@ impl<'c> Submit<'c> {
         let mut answers = response.into_responses().into_iter();
         if applied {
             let nested = answers.next().and_then(OpResponse::into_txn);
-            return nested.map(|nested| nested.at(revision)).ok_or_else(crate::error::unexpected_answer);
+            return nested.map(|nested| nested.at(revision)).ok_or_else(unexpected_answer);
         }
-        let lost = self.guards.iter().zip(answers).find(|(guard, answer)| !guard.is_in(answer));
-        // One of them was not as it had to be, or the other branch had not run.
-        Err(lost.map_or(&self.guards[0], |(guard, _)| guard).lost())
+        let found = answers.map(OpResponse::into_get);
+        let mut guards = self.guards.iter().zip(found);
+        let lost = guards.find(|(guard, found)| !guard.is_in(found.as_ref().and_then(GetResponse::first)));
+        Err(lost.map_or_else(unexpected_answer, |(guard, _)| guard.lost()))
     }
 }
 

@@ -4,7 +4,7 @@ use super::place::Place;
 use crate::client::Client;
 use crate::compare::Compare;
 use crate::error::{Error, Kind, Result};
-use crate::op::OpResponse;
+use crate::key_value::KeyValue;
 use crate::session::Session;
 
 /// What is held by way of a key: a [`Lock`](super::Lock), a [`Permit`](super::Permit), an
@@ -69,10 +69,9 @@ impl Hold {
         if self.session.is_alive() { Ok(()) } else { Err(self.lost()) }
     }
 
-    /// Whether the key, as it was read, says that it is held.
-    pub fn is_in(&self, answer: &OpResponse) -> bool {
-        matches!(answer, OpResponse::Get(found)
-            if found.first().is_some_and(|kv| kv.create_revision() == self.revision))
+    /// Whether the key, as it was found, says that it is held.
+    pub fn is_in(&self, found: Option<&KeyValue>) -> bool {
+        found.is_some_and(|kv| kv.create_revision() == self.revision)
     }
 
     /// The error when it is not held.

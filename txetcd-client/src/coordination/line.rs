@@ -27,20 +27,15 @@ impl Turn {
     pub(super) async fn wait(self, client: &Client, session: &Session) -> Result<Place> {
         let blockers = self.blockers.clone();
         let Some(made) = self.make(client, session, false).await? else { return Err(unexpected_answer()) };
-        let Made { place, answers, mut revision } = made;
-        let mut ahead = answers.first().and_then(|found| ahead(&place, found));
+        let Made { place, answers, revision } = made;
+        let (mut ahead, mut revision) = match answers.first() {
+            // Read together with the put, so all others were there before.
+            Some(found) if revision == place.revision() => (ahead(&place, found), revision),
+            _ => look(&place, &blockers).await?,
+        };
         while let Some(key) = ahead {
             wait::change(session, client, KeySet::key(key), revision).await?;
-            let asked = [GetRequest::new(place.key()).keys_only(), last(&blockers, Some(place.revision()))];
-            let response = client.txn(Txn::default().then(asked.map(Op::from))).await?;
-            revision = response.revision();
-            let mut answers = response.into_responses().into_iter().filter_map(OpResponse::into_get);
-            let own = answers.next().ok_or_else(unexpected_answer)?;
-            if own.first().map(KeyValue::create_revision) != Some(place.revision()) {
-                return Err(session.lost_error());
-            }
-            let found = answers.next().ok_or_else(unexpected_answer)?;
-            ahead = self::ahead(&place, &found);
+            (ahead, revision) = look(&place, &blockers).await?;
         }
         // What was waited for says nothing of how long it took to learn of it.
         session.check()?;
@@ -61,6 +56,20 @@ impl Turn {
         let reads = vec![last(&self.blockers, None)];
         Place::make(client, session, Making { key, value: self.value, when, reads }).await
     }
+}
+
+/// Looks who is in the way of a place now, and as of which revision. Fails if the place is gone.
+async fn look(place: &Place, blockers: &KeySet) -> Result<(Option<Vec<u8>>, i64)> {
+    let asked = [GetRequest::new(place.key()).keys_only(), last(blockers, Some(place.revision()))];
+    let response = place.client().txn(Txn::default().then(asked.map(Op::from))).await?;
+    let revision = response.revision();
+    let mut answers = response.into_responses().into_iter().filter_map(OpResponse::into_get);
+    let own = answers.next().ok_or_else(unexpected_answer)?;
+    if own.first().map(KeyValue::create_revision) != Some(place.revision()) {
+        return Err(place.session().lost_error());
+    }
+    let found = answers.next().ok_or_else(unexpected_answer)?;
+    Ok((ahead(place, &found), revision))
 }
 
 /// The last two that were created, one of which may be the place itself.

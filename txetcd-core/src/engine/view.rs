@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use txetcd_client::{Error, GetRequest, GetResponse, KeyValue, Result, error::Kind};
+use txetcd_client::{Error, GetRequest, GetResponse, Hold, KeyValue, Result, error::Kind};
 
 use crate::catalogue::slots::Slots;
 
@@ -37,6 +37,7 @@ struct State {
     reads: ReadSet,
     writes: WriteSet,
     tables: TableNames,
+    locks: Vec<Hold>,
     compacted: bool,
 }
 
@@ -98,6 +99,8 @@ pub(crate) struct Attempt {
     pub(crate) writes: WriteSet,
     /// The names of the tables that were touched, by slot.
     pub(crate) tables: TableNames,
+    /// What must still be held.
+    pub(crate) locks: Vec<Hold>,
     /// The snapshot was compacted while it was read: whatever the closure returned, it runs again.
     pub(crate) compacted: bool,
 }
@@ -121,9 +124,14 @@ impl View {
 
     pub(crate) fn finish(self) -> Attempt {
         let revision = self.snapshot.revision();
-        let State { reads, writes, tables, compacted, .. } =
+        let State { reads, writes, tables, locks, compacted, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Attempt { revision, reads, writes, tables, compacted }
+        Attempt { revision, reads, writes, tables, locks, compacted }
+    }
+
+    /// Makes the commit depend on what is held.
+    pub(crate) fn guard(&self, lock: Hold) {
+        self.state().locks.push(lock);
     }
 
     /// Remembers the name of a table for messages.
