@@ -239,7 +239,7 @@ stores! {
         for consumer in consumers {
             soon(consumer).await.unwrap();
         }
-        let finished = finished.lock().unwrap();
+        let finished = finished.lock().unwrap().clone();
         for number in 0..ITEMS {
             let (surely, perhaps) = finished.get(&number).copied().unwrap_or_default();
             assert!(surely <= 1, "{number} was finished {surely} times");
