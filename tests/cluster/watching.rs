@@ -39,7 +39,7 @@ async fn read_to(mut changes: WatchStream, last: tokio::sync::watch::Receiver<i6
                         let (key, value) = kv.into_parts();
                         (revision, key, Some(value))
                     }
-                    WatchEvent::Delete { key, .. } => (revision, key, None),
+                    WatchEvent::Delete { kv, .. } => (revision, kv.into_parts().0, None),
                 }));
             }
             changed = last.changed() => changed.expect("a sender"),
