@@ -60,8 +60,9 @@ pub use txetcd_core::client::{
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{
-    At, Database, DatabaseBuilder, Migrate, MigrateProgress, Oid, PMap, Page, Read, ReadTxn, Scan, Stats,
-    Status, Table, TableInfo, Timestamp, TimestampError, Token, TxnFn, Uuid, WriteTxn, codec, pmap,
+    At, Change, ChangeStream, Database, DatabaseBuilder, Live, LiveIter, Migrate, MigrateProgress, Oid, PMap,
+    Page, Read, ReadTxn, Scan, Stats, Status, Stored, Table, TableInfo, TableWatch, Timestamp,
+    TimestampError, Token, TxnFn, Uuid, WriteTxn, codec, pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 

@@ -30,7 +30,10 @@ fn told(response: &WatchResponse) -> (i64, Vec<String>) {
             assert_eq!(kv.mod_revision(), response.revision());
             format!("put {}={}{}", text(kv.key()), text(kv.value()), was(previous))
         }
-        WatchEvent::Delete { key, previous } => format!("delete {}{}", text(key), was(previous)),
+        WatchEvent::Delete { kv, previous } => {
+            assert_eq!((kv.value(), kv.mod_revision()), (&b""[..], response.revision()));
+            format!("delete {}{}", text(kv.key()), was(previous))
+        }
     });
     (response.revision(), events.collect())
 }
@@ -179,6 +182,26 @@ stores! {
         for (revision, events) in written {
             let response = next(&mut changes).await;
             assert_eq!((response.revision(), response.events().len()), (revision, events));
+        }
+    }
+
+    // Only the watchdog notices that a stream brings nothing though the connection is well.
+    async fn a_stream_that_is_silent_is_left(store) {
+        struct Silent;
+        impl Faults for Silent {
+            fn next(&self, path: &str) -> Fault {
+                if path.ends_with("Watch/Watch") { Fault::SilentAfter(2) } else { Fault::None }
+            }
+        }
+        let db = store.connect().await;
+        let watching = store.builder().faults(Arc::new(Silent)).connect().await.unwrap();
+        let mut changes = watching.client().watch("a").stream().await.unwrap();
+        let mut written = Vec::new();
+        for number in 0..3 {
+            written.push(put(db.client(), "a", &number.to_string()).await);
+        }
+        for revision in written {
+            assert_eq!(next(&mut changes).await.revision(), revision);
         }
     }
 

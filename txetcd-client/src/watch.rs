@@ -18,6 +18,9 @@ mod stream;
 pub use event::{WatchEvent, WatchResponse};
 pub use stream::WatchStream;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::client::Client;
 use crate::error::{Error, Kind, Result};
 use crate::key_set::KeySet;
@@ -36,7 +39,7 @@ use feed::Feed;
 ///     for event in response.events() {
 ///         match event {
 ///             WatchEvent::Put { kv, .. } => println!("{}: put {:?}", response.revision(), kv.key()),
-///             WatchEvent::Delete { key, .. } => println!("{}: deleted {key:?}", response.revision()),
+///             WatchEvent::Delete { kv, .. } => println!("{}: deleted {:?}", response.revision(), kv.key()),
 ///         }
 ///     }
 /// }
@@ -59,15 +62,21 @@ struct Request {
     previous: bool,
     no_puts: bool,
     no_deletes: bool,
+    /// Whether the stream is connected.
+    connected: Arc<AtomicBool>,
 }
 
 impl<'c> Watch<'c> {
     pub(crate) fn new(client: &'c Client, keys: KeySet) -> Self {
-        let keys = vec![keys];
-        Self {
-            client,
-            request: Request { keys, from: None, previous: false, no_puts: false, no_deletes: false },
-        }
+        let request = Request {
+            keys: vec![keys],
+            from: None,
+            previous: false,
+            no_puts: false,
+            no_deletes: false,
+            connected: Arc::default(),
+        };
+        Self { client, request }
     }
 
     /// These keys, too. One stream brings the changes of all key sets, in the order in which they happened.
@@ -100,6 +109,13 @@ impl<'c> Watch<'c> {
     /// Leaves deletions out.
     pub fn no_deletes(mut self) -> Self {
         self.request.no_deletes = true;
+        self
+    }
+
+    /// Keeps this true while the stream is connected.
+    #[doc(hidden)]
+    pub fn report_to(mut self, connected: Arc<AtomicBool>) -> Self {
+        self.request.connected = connected;
         self
     }
 

@@ -8,6 +8,7 @@ mod database;
 mod engine;
 #[doc(hidden)]
 pub mod evolution;
+mod follow;
 pub mod key;
 mod oid;
 pub mod persist;
@@ -20,7 +21,9 @@ pub use catalogue::TableInfo;
 pub use database::{At, Database, DatabaseBuilder, Stats, Status};
 pub use evolution::migrate::{Migrate, MigrateProgress};
 pub use oid::Oid;
+pub use table::live::{Live, LiveIter};
 pub use table::scan::{Page, Scan, Token};
+pub use table::watch::{Change, ChangeStream, Stored, TableWatch};
 pub use table::{PMap, Table};
 pub use timestamp::{Timestamp, TimestampError};
 pub use txetcd_client as client;

@@ -31,6 +31,8 @@ pub enum Fault {
     LoseRequest,
     /// It is delivered, and the answer breaks off after so many pieces of data.
     CutAfter(usize),
+    /// It is delivered, and after so many pieces of data the answer is silent, and does not end.
+    SilentAfter(usize),
 }
 
 /// The layer that injects faults.
@@ -60,9 +62,10 @@ impl Service<Request> for Faulty {
         match self.faults.next(request.uri().path()) {
             Fault::None => Box::pin(self.below.call(request)),
             Fault::LoseRequest => Box::pin(async move { failed() }),
-            Fault::CutAfter(pieces) => {
+            fault @ (Fault::CutAfter(left) | Fault::SilentAfter(left)) => {
                 let answer = self.below.call(request);
-                Box::pin(async move { Ok(answer.await?.map(|body| Body::new(Cut { body, left: pieces }))) })
+                let silent = matches!(fault, Fault::SilentAfter(_));
+                Box::pin(async move { Ok(answer.await?.map(|body| Body::new(Short { body, left, silent }))) })
             }
             Fault::LoseReply => {
                 let answer = self.below.call(request);
@@ -87,13 +90,14 @@ impl Service<Request> for Faulty {
     }
 }
 
-/// A body that breaks off.
-struct Cut {
+/// A body that breaks off, or goes silent.
+struct Short {
     body: Body,
     left: usize,
+    silent: bool,
 }
 
-impl http_body::Body for Cut {
+impl http_body::Body for Short {
     type Data = bytes::Bytes;
     type Error = tonic::Status;
 
@@ -101,6 +105,9 @@ impl http_body::Body for Cut {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        if self.left == 0 && self.silent {
+            return Poll::Pending;
+        }
         if self.left == 0 {
             return Poll::Ready(Some(Err(tonic::Status::unavailable("injected fault"))));
         }

@@ -66,10 +66,14 @@ impl Assembler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::namespace::Namespace;
+    use etcd_client::proto::PbKeyValue;
 
     fn accept(assembler: &mut Assembler, events: &[(i64, &str)], fragment: bool) {
         for (revision, key) in events {
-            let event = WatchEvent::Delete { key: key.as_bytes().to_vec(), previous: None };
+            let kv =
+                PbKeyValue { key: key.as_bytes().to_vec(), mod_revision: *revision, ..Default::default() };
+            let event = WatchEvent::Delete { kv: Namespace::default().key_value(kv), previous: None };
             assembler.event(*revision, event);
         }
         if !fragment {

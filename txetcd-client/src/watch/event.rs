@@ -42,8 +42,8 @@ pub enum WatchEvent {
     },
     /// The key was deleted, or its lease ended.
     Delete {
-        /// The key, without the client's namespace.
-        key: Vec<u8>,
+        /// The key, without a value; its `mod_revision` is that of the deletion.
+        kv: KeyValue,
         /// What it held before, where that was asked for.
         previous: Option<KeyValue>,
     },
@@ -53,8 +53,7 @@ impl WatchEvent {
     /// The key that was changed, without the client's namespace.
     pub fn key(&self) -> &[u8] {
         match self {
-            Self::Put { kv, .. } => kv.key(),
-            Self::Delete { key, .. } => key,
+            Self::Put { kv, .. } | Self::Delete { kv, .. } => kv.key(),
         }
     }
 
@@ -68,7 +67,7 @@ impl WatchEvent {
             revision,
             match kind {
                 EventType::Put => Self::Put { kv, previous },
-                EventType::Delete => Self::Delete { key: kv.key, previous },
+                EventType::Delete => Self::Delete { kv, previous },
             },
         ))
     }

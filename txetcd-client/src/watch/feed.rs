@@ -1,5 +1,6 @@
 //! [`Feed`]: whole revisions one after the other, whatever becomes of connections and members.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -73,10 +74,14 @@ impl Feed {
                         self.client.leave_endpoint(connection.endpoint());
                         self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
                     }
+                    self.request.connected.store(false, Ordering::Relaxed);
                     self.assembler.interrupt();
                     self.rest(&error).await;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.request.connected.store(false, Ordering::Relaxed);
+                    return Err(error);
+                }
             }
         }
     }
@@ -125,6 +130,7 @@ impl Feed {
                     self.assembler.progress(revision);
                 }
                 self.connection = Some(connection);
+                self.request.connected.store(true, Ordering::Relaxed);
                 Ok(())
             }
             Err(error) => {

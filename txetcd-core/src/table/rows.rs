@@ -113,7 +113,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
         view
     }
 
-    fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
+    pub(super) fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
         let mut bytes = self.slot.to_be_bytes().to_vec();
         key.encode_key(&mut bytes).map_err(|error| self.no_form("key", error))?;
         Ok(bytes)
