@@ -51,17 +51,19 @@
 #[cfg(feature = "embedded")]
 pub use txetcd_core::client::embedded;
 pub use txetcd_core::client::{
-    Builder, Client, Compare, CompareNumber, CompareValue, Delete, DeleteRequest, DeleteResponse, Error, Get,
-    GetRequest, GetResponse, KeySet, KeyValue, Lease, Op, OpResponse, Put, PutRequest, PutResponse, Result,
-    Session, Txn, TxnResponse,
+    Barrier, Builder, Client, Compare, CompareNumber, CompareValue, Delete, DeleteRequest, DeleteResponse,
+    DoubleBarrier, Election, Entered, Error, Get, GetRequest, GetResponse, Held, Item, KeySet, KeyValue,
+    Leader, Leadership, Lease, Lock, Mutex, Op, OpResponse, Permit, PriorityQueue, Put, PutRequest,
+    PutResponse, Queue, ReadLock, Result, RwLock, Semaphore, Sequence, Session, SortBy, Submit, Txn,
+    TxnResponse, Watch, WatchEvent, WatchResponse, WatchStream, WriteLock,
 };
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{
-    At, Database, DatabaseBuilder, Index, IndexDeclaration, IndexInfo, IndexReport, IndexState, IndexValue,
-    Many, Migrate, MigrateProgress, Oid, OnDelete, PMap, Page, Read, ReadTxn, Rebuild, RebuildProgress,
-    ReferenceDeclaration, Scan, Stats, Status, Table, TableInfo, Timestamp, TimestampError, Token, TxnFn,
-    Unique, Uuid, Verify, WriteTxn, codec, pmap,
+    At, Change, ChangeStream, Database, DatabaseBuilder, Index, IndexDeclaration, IndexInfo, IndexReport,
+    IndexState, IndexValue, Live, LiveIter, Many, Migrate, MigrateProgress, Oid, OnDelete, PMap, Page, Read,
+    ReadTxn, Rebuild, RebuildProgress, ReferenceDeclaration, Scan, Stats, Status, Stored, Table, TableInfo,
+    TableWatch, Timestamp, TimestampError, Token, TxnFn, Unique, Uuid, Verify, WriteTxn, codec, pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 

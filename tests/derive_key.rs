@@ -169,7 +169,7 @@ async fn a_derived_key_is_the_key_of_a_table() -> txetcd::Result<()> {
         let bhutan = place(Country::Bhutan, "", 0, "")..place(Country::Chile, "", 0, "");
         assert_eq!(houses.range(txn, bhutan).collect().await?, rows[1..]);
         assert_eq!(houses.prefix(txn, Country::Bhutan).collect().await?, rows[1..]);
-        assert_eq!(houses.prefix(txn, &Country::Austria).collect().await?, rows[..1]);
+        assert_eq!(houses.prefix(txn, Country::Austria).collect().await?, rows[..1]);
         assert_eq!(houses.prefix(txn, (Country::Bhutan, "b")).collect().await?, rows[2..]);
         assert_eq!(houses.prefix(txn, (Country::Bhutan, "b".to_owned())).collect().await?, rows[2..]);
         assert_eq!(houses.prefix(txn, (Country::Bhutan, "")).collect().await?, []);

@@ -39,7 +39,12 @@ impl Script {
         Arc::new(Shared(self.clone()))
     }
 
-    fn push(&self, method: &'static str, fault: Fault) {
+    /// How many faults there were.
+    pub(crate) fn met(&self) -> u64 {
+        self.met.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn push(&self, method: &'static str, fault: Fault) {
         self.next.lock().unwrap().push((method, fault));
     }
 

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::own_server::{OwnServer, binaries};
-use crate::store::{Store, User, user};
+use crate::store::{Store, User, compact, on_stores_of_their_own, user};
 use txetcd::{Database, Error};
 
 stores! {
@@ -34,21 +33,6 @@ stores! {
         let error = db.at(0).read(async |txn| users.get(txn, "a").await).await.unwrap_err();
         assert!(error.is_invalid_argument(), "{error}");
     }
-}
-
-/// Compaction is of the whole store, so these tests have stores of their own.
-async fn on_stores_of_their_own(test: impl AsyncFn(&Database, &str)) {
-    for (name, binary) in binaries() {
-        println!("on etcd {name}");
-        let server = OwnServer::start(&binary, &[]);
-        let db = Database::connect(server.url()).await.unwrap();
-        test(&db, &server.url()).await;
-    }
-}
-
-async fn compact(url: &str, revision: i64) {
-    let mut etcd = etcd_client::Client::connect([url], None).await.unwrap();
-    etcd.compact(revision, None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,22 +6,28 @@
 #[macro_use]
 mod store;
 
+mod barriers;
 mod cancellation;
 mod catalogue;
 mod closures;
 mod concurrency;
 mod connecting;
+mod coordination;
 mod cost;
 mod decoding;
+mod elections;
 mod evolution;
 mod faults;
 mod history;
 mod index_changes;
 mod index_model;
 mod indexes;
+mod live;
+mod locks;
 mod model;
 mod own_server;
 mod phantoms;
+mod queues;
 mod random;
 mod references;
 mod rows;
@@ -29,4 +35,7 @@ mod scans;
 mod security;
 mod serializability;
 mod servers;
+mod sessions;
+mod table_watch;
 mod transactions;
+mod watch;

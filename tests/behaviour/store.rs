@@ -5,7 +5,7 @@ use std::fmt;
 use tempfile::TempDir;
 use txetcd::{Database, DatabaseBuilder, Persist, Uuid, embedded};
 
-use crate::own_server::temporary_directory;
+use crate::own_server::{OwnServer, binaries, temporary_directory};
 use crate::servers::servers;
 
 /// Makes of each function one test on memory, one on a file, and one on all etcd servers.
@@ -143,4 +143,24 @@ impl fmt::Debug for Store {
             Place::Server { name, .. } => write!(f, "etcd {name}"),
         }
     }
+}
+
+/// Runs a test on stores that it has for itself, because it compacts them: their URLs, one after the other.
+pub(crate) async fn on_stores_of_their_own(test: impl AsyncFn(&Database, &str)) {
+    let store = embedded::Store::memory().expect("a store in memory");
+    let address = ([127, 0, 0, 1], 0).into();
+    let server = embedded::serve(&store, address).await.expect("a served store");
+    println!("on the embedded store");
+    test(&Database::connect(server.url()).await.unwrap(), &server.url()).await;
+    for (name, binary) in binaries() {
+        println!("on etcd {name}");
+        let server = OwnServer::start(&binary, &[]);
+        test(&Database::connect(server.url()).await.unwrap(), &server.url()).await;
+    }
+}
+
+/// Forgets what was before a revision.
+pub(crate) async fn compact(url: &str, revision: i64) {
+    let mut etcd = etcd_client::Client::connect([url], None).await.unwrap();
+    etcd.compact(revision, None).await.unwrap();
 }

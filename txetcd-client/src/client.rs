@@ -5,11 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{KvClient, LeaseClient};
+use etcd_client::{KvClient, LeaseClient, WatchClient};
 use tokio::time::Instant;
 
 use crate::connect::Builder;
 use crate::error::{Error, Kind, Result, status};
+use crate::identity::{Answer, Identity};
 use crate::key_set::KeySet;
 use crate::kv::{
     Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse,
@@ -18,8 +19,10 @@ use crate::lease::Lease;
 use crate::namespace::Namespace;
 use crate::session::Session;
 use crate::stats::{Counters, Stats};
+use crate::submit::Submit;
 use crate::transport::endpoints::Endpoints;
 use crate::txn::{Txn, TxnResponse};
+use crate::watch::Watch;
 
 /// A connection to an etcd cluster, or to an embedded store. Cheap to clone; clones share it.
 ///
@@ -31,6 +34,8 @@ pub struct Client(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) kv: KvClient,
     pub(crate) lease: LeaseClient,
+    pub(crate) watch: WatchClient,
+    pub(crate) identity: Identity,
     pub(crate) namespace: Namespace,
     pub(crate) place: Place,
     pub(crate) counters: Arc<Counters>,
@@ -48,10 +53,19 @@ pub(crate) enum Place {
 /// What may be done with a request whose answer was lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Send it again: doing it twice does what doing it once does.
+    /// Send it again: doing it twice does what doing it once does. The answer may come from a member that lags.
     Always,
+    /// Send it again. The answer is at least as new as what was known when it was asked for.
+    Linearizable,
     /// Send it again only if it surely was not applied.
     IfNotApplied,
+}
+
+/// What becomes of an answer.
+enum Accepted {
+    Yes,
+    /// It is older than what was known before.
+    Stale(Error),
 }
 
 impl Client {
@@ -76,33 +90,47 @@ impl Client {
 
     /// Reads keys.
     pub fn get(&self, keys: impl Into<KeySet>) -> Get<'_> {
-        Get { client: self, request: GetRequest::new(keys) }
+        Get { client: self, request: GetRequest::new(keys), timeout: None }
     }
 
     /// Puts a value at a key.
     pub fn put(&self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Put<'_> {
-        Put { client: self, request: PutRequest::new(key, value) }
+        Put { client: self, request: PutRequest::new(key, value), timeout: None }
     }
 
     /// Deletes keys.
     pub fn delete(&self, keys: impl Into<KeySet>) -> Delete<'_> {
-        Delete { client: self, request: DeleteRequest::new(keys) }
+        Delete { client: self, request: DeleteRequest::new(keys), timeout: None }
+    }
+
+    /// Watches keys.
+    ///
+    /// ```no_run
+    /// # async fn program(client: txetcd_client::Client) -> txetcd_client::Result<()> {
+    /// # use txetcd_client::KeySet;
+    /// let changes = client.watch(KeySet::prefix("a/")).from(100).stream().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self, keys: impl Into<KeySet>) -> Watch<'_> {
+        Watch::new(self, keys.into())
     }
 
     /// Sends a transaction.
-    ///
-    /// # Errors
-    /// As etcd has them; after [`Error::is_perhaps_applied`] the outcome of a writing transaction is open.
-    pub async fn txn(&self, txn: Txn) -> Result<TxnResponse> {
-        self.txn_within(txn, self.0.request_timeout).await
+    pub fn txn(&self, txn: Txn) -> Submit<'_> {
+        Submit::new(self, txn)
     }
 
     /// As [`txn`](Self::txn), with a timeout of its own where that is shorter than the client's.
     #[doc(hidden)]
     pub async fn txn_within(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
-        let repeat = if txn.is_read_only() { Repeat::Always } else { self.writing()? };
+        self.send_txn(txn, timeout.min(self.0.request_timeout)).await
+    }
+
+    pub(crate) async fn send_txn(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
+        let repeat = if txn.is_read_only() { txn.read_repeat() } else { self.writing()? };
         let response = self
-            .call(repeat, timeout.min(self.0.request_timeout), || {
+            .call(repeat, timeout, || {
                 let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
                 async move { kv.txn(txn).await }
             })
@@ -147,7 +175,7 @@ impl Client {
         self.endpoint_at(self.endpoint_index())
     }
 
-    fn endpoint_at(&self, index: usize) -> &str {
+    pub(crate) fn endpoint_at(&self, index: usize) -> &str {
         match &self.0.place {
             Place::Cluster(endpoints) => endpoints.url(index),
             #[cfg(feature = "embedded")]
@@ -163,7 +191,7 @@ impl Client {
     pub async fn revision_and_cluster(&self) -> Result<(i64, u64)> {
         let key = self.0.namespace.key(&[0]);
         let response = self
-            .call(Repeat::Always, self.0.request_timeout, || {
+            .call(Repeat::Linearizable, self.0.request_timeout, || {
                 let (mut kv, key) = (self.0.kv.clone(), key.clone());
                 async move { kv.get(key, None).await }
             })
@@ -176,9 +204,11 @@ impl Client {
     /// # Errors
     /// As etcd has them.
     #[doc(hidden)]
-    pub async fn send_get(&self, request: GetRequest) -> Result<GetResponse> {
+    pub async fn send_get(&self, request: GetRequest, timeout: Option<Duration>) -> Result<GetResponse> {
+        let timeout = timeout.unwrap_or(self.0.request_timeout);
+        let repeat = request.repeat();
         let response = self
-            .call(Repeat::Always, self.0.request_timeout, || {
+            .call(repeat, timeout, || {
                 let mut kv = self.0.kv.clone();
                 let (key, options) = request.clone().into_wire(&self.0.namespace);
                 async move { kv.get(key, Some(options)).await }
@@ -187,10 +217,15 @@ impl Client {
         Ok(GetResponse::from_wire(response.0, &self.0.namespace))
     }
 
-    pub(crate) async fn send_put(&self, request: PutRequest) -> Result<PutResponse> {
+    pub(crate) async fn send_put(
+        &self,
+        request: PutRequest,
+        timeout: Option<Duration>,
+    ) -> Result<PutResponse> {
+        let timeout = timeout.unwrap_or(self.0.request_timeout);
         let repeat = self.writing()?;
         let response = self
-            .call(repeat, self.0.request_timeout, || {
+            .call(repeat, timeout, || {
                 let mut kv = self.0.kv.clone();
                 let (key, value, options) = request.clone().into_wire(&self.0.namespace);
                 async move { kv.put(key, value, Some(options)).await }
@@ -199,16 +234,37 @@ impl Client {
         Ok(PutResponse::from_wire(response.0, &self.0.namespace))
     }
 
-    pub(crate) async fn send_delete(&self, request: DeleteRequest) -> Result<DeleteResponse> {
+    pub(crate) async fn send_delete(
+        &self,
+        request: DeleteRequest,
+        timeout: Option<Duration>,
+    ) -> Result<DeleteResponse> {
+        let timeout = timeout.unwrap_or(self.0.request_timeout);
         let repeat = self.writing()?;
         let response = self
-            .call(repeat, self.0.request_timeout, || {
+            .call(repeat, timeout, || {
                 let mut kv = self.0.kv.clone();
                 let (key, options) = request.clone().into_wire(&self.0.namespace);
                 async move { kv.delete(key, Some(options)).await }
             })
             .await?;
         Ok(DeleteResponse::from_wire(response.0, &self.0.namespace))
+    }
+
+    /// Deletes a key that will never be put again, so that doing it twice does what doing it once does.
+    pub(crate) async fn remove(&self, key: &[u8]) -> Result<()> {
+        self.writing()?;
+        self.call(Repeat::Always, self.0.request_timeout, || {
+            let (mut kv, key) = (self.0.kv.clone(), self.0.namespace.key(key));
+            async move { kv.delete(key, None).await }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Whether this is a clone of the same connection.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -233,28 +289,36 @@ impl Client {
         send: impl Fn() -> F,
     ) -> Result<T>
     where
+        T: Answer,
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
+        self.0.identity.check()?;
         let deadline = deadline_after(timeout);
         let mut pause = Duration::from_millis(5);
+        let mut stale = false;
         loop {
             let index = self.endpoint_index();
+            let seen = self.0.identity.revision();
             // A read leaves a member that stands still in time to ask the others.
             let began = Instant::now();
             let attempt = match repeat {
-                Repeat::Always => deadline_after(timeout / self.endpoint_count()).min(deadline),
+                Repeat::Always | Repeat::Linearizable => {
+                    deadline_after(timeout / self.endpoint_count()).min(deadline)
+                }
                 Repeat::IfNotApplied => deadline,
             };
             let mut error = match tokio::time::timeout_at(attempt, send()).await {
-                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Ok(answer)) => match self.accept(&answer, repeat, seen, stale, index)? {
+                    Accepted::Yes => return Ok(answer),
+                    Accepted::Stale(error) => {
+                        stale = true;
+                        error
+                    }
+                },
                 Ok(Err(error)) => status::typed(error, self.endpoint_at(index)),
-                Err(_) => Error::new(
-                    Kind::Timeout,
-                    format!("{} did not answer within {:?}", self.endpoint_at(index), began.elapsed()),
-                )
-                .perhaps_applied(),
+                Err(_) => self.no_answer(index, began.elapsed()).perhaps_applied(),
             };
-            if repeat == Repeat::Always {
+            if repeat != Repeat::IfNotApplied {
                 error = error.settled();
             }
             if !error.is_transient() {
@@ -268,6 +332,33 @@ impl Client {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         }
+    }
+
+    /// Looks at an answer's header. Before 3.5.28, a member of etcd that stood still may once answer with what was
+    /// current before; so one read that goes back is repeated.
+    fn accept(
+        &self,
+        answer: &impl Answer,
+        repeat: Repeat,
+        seen: i64,
+        again: bool,
+        index: usize,
+    ) -> Result<Accepted> {
+        let (identity, endpoint) = (&self.0.identity, self.endpoint_at(index));
+        let Some(header) = answer.header() else { return Ok(Accepted::Yes) };
+        identity.see(&header.0, endpoint)?;
+        if repeat == Repeat::Always || header.revision() >= seen {
+            return Ok(Accepted::Yes);
+        }
+        if repeat == Repeat::Linearizable && !again {
+            let message = format!("{endpoint} answered with an earlier revision than {seen}");
+            return Ok(Accepted::Stale(Error::new(Kind::Unavailable, message)));
+        }
+        Err(identity.went_back(seen, &header.0, endpoint))
+    }
+
+    pub(crate) fn no_answer(&self, index: usize, within: Duration) -> Error {
+        Error::new(Kind::Timeout, format!("{} did not answer within {within:?}", self.endpoint_at(index)))
     }
 
     pub(crate) fn endpoint_index(&self) -> usize {

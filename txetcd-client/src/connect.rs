@@ -20,6 +20,7 @@ use tower::util::BoxCloneSyncService;
 
 use crate::client::{Client, Inner, Place, deadline_after};
 use crate::error::{Error, Kind, Result, status};
+use crate::identity::Identity;
 use crate::namespace::Namespace;
 use crate::stats::Counters;
 use crate::transport::Transport;
@@ -290,6 +291,8 @@ impl Builder {
         Ok(Client::from_inner(Inner {
             kv,
             lease: etcd.lease_client(),
+            watch: etcd.watch_client().max_decoding_message_size(usize::MAX),
+            identity: Identity::default(),
             namespace,
             place,
             counters,
@@ -303,6 +306,9 @@ impl Builder {
         let endpoint = endpoint
             .connect_timeout(self.connect_timeout)
             .tcp_nodelay(true)
+            // Watches that are not read hold at most this much each, and hold up no other request.
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(5))
             // etcd closes connections that ping without a request under way.
@@ -316,6 +322,11 @@ impl Builder {
         Err(Error::new(Kind::InvalidArgument, format!("{url} needs the feature `tls` of txetcd")))
     }
 }
+
+/// How many bytes of a stream may be on their way unread.
+const STREAM_WINDOW: u32 = 2 << 20;
+/// The same of all streams of a connection: as many as HTTP/2 allows.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// How long to wait for a file that is still open elsewhere: an earlier owner may be just closing it.
 #[cfg(feature = "embedded")]

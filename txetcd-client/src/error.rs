@@ -47,6 +47,7 @@ pub enum Kind {
     Unavailable,
     Timeout,
     CommitUnknown,
+    StoreChanged,
     Unauthenticated,
     PermissionDenied,
     InvalidArgument,
@@ -172,7 +173,8 @@ impl Error {
         self.0.kind == Kind::ReadOnly
     }
 
-    /// The lock that guards the commit is no longer held.
+    /// The lock that guards the commit is no longer held; or the session is lost on which a lock, or the wait
+    /// for one, hangs.
     pub fn is_lock_lost(&self) -> bool {
         self.0.kind == Kind::LockLost
     }
@@ -190,6 +192,13 @@ impl Error {
     /// The store could not be asked in time whether the commit was applied: it may have been, or not.
     pub fn is_commit_unknown(&self) -> bool {
         self.0.kind == Kind::CommitUnknown
+    }
+
+    /// The endpoints answer for another cluster than the one that was connected to, or its revision went back,
+    /// because it was restored from a backup. What was read before is worthless; the client gives no other answer any
+    /// more.
+    pub fn is_store_changed(&self) -> bool {
+        self.0.kind == Kind::StoreChanged
     }
 
     /// User or password are wrong or missing.
@@ -212,6 +221,12 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
+}
+
+/// The server answered something else than it was asked.
+#[doc(hidden)]
+pub fn unexpected_answer() -> Error {
+    Error::new(Kind::Unavailable, "the server's answer does not fit the request: is it an etcd v3 server?")
 }
 
 impl fmt::Display for Error {

@@ -51,6 +51,27 @@ impl KeySet {
         Self::starting_at(Vec::new())
     }
 
+    /// The smallest range that holds all of these key sets, of which there is at least one.
+    pub(crate) fn covering(sets: &[Self]) -> Self {
+        let [first, rest @ ..] = sets else { return Self::range("", "") };
+        rest.iter().fold(first.clone(), |covered, set| Self {
+            start: covered.start.clone().min(set.start.clone()),
+            end: match (covered.upper(), set.upper()) {
+                (Some(one), Some(other)) => End::Before(one.max(other)),
+                _ => End::Open,
+            },
+        })
+    }
+
+    /// The first key that sorts after all of these.
+    fn upper(&self) -> Option<Vec<u8>> {
+        match &self.end {
+            End::Single => Some([&*self.start, &[0]].concat()),
+            End::Before(end) => Some(end.clone()),
+            End::Open => None,
+        }
+    }
+
     /// Whether a key is one of these.
     pub fn contains(&self, key: &[u8]) -> bool {
         match &self.end {

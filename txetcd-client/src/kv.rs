@@ -8,7 +8,7 @@ mod get;
 mod put;
 
 pub use delete::{Delete, DeleteRequest, DeleteResponse};
-pub use get::{Get, GetRequest, GetResponse};
+pub use get::{Get, GetRequest, GetResponse, SortBy};
 pub use put::{Put, PutRequest, PutResponse};
 
 /// The options of a request, given to its builder as well.
@@ -28,6 +28,12 @@ macro_rules! options {
                 self.request = self.request.$name($($argument),*);
                 self
             })*
+
+            /// How long this request may take, repeats included, instead of the client's request timeout.
+            pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.timeout = Some(timeout);
+                self
+            }
         }
     };
 }

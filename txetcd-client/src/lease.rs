@@ -31,6 +31,10 @@ impl Lease {
         Ok(Self { client: client.clone(), id: granted.id(), ttl: seconds_of(granted.ttl()) })
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The lease's id.
     pub fn id(&self) -> i64 {
         self.id
@@ -50,14 +54,16 @@ impl Lease {
         Ok((answer.ttl() >= 0).then(|| seconds_of(answer.ttl())))
     }
 
-    /// The keys that hang on the lease, without the client's namespace.
+    /// The keys that hang on the lease, in their order, without the client's namespace.
     ///
     /// # Errors
     /// As for any read.
     pub async fn keys(&self) -> Result<Vec<Vec<u8>>> {
         let answer = self.time_to_live(LeaseTimeToLiveOptions::new().with_keys()).await?;
         let namespace = &self.client.inner().namespace;
-        Ok(answer.keys().iter().map(|key| namespace.strip(key.clone())).collect())
+        let mut keys: Vec<_> = answer.keys().iter().map(|key| namespace.strip(key.clone())).collect();
+        keys.sort_unstable();
+        Ok(keys)
     }
 
     /// Starts the lease's time anew.

@@ -105,6 +105,11 @@ impl OpResponse {
         if let Self::Get(response) = self { Some(response) } else { None }
     }
 
+    /// The answer to a nested transaction.
+    pub fn into_txn(self) -> Option<TxnResponse> {
+        if let Self::Txn(response) = self { Some(response) } else { None }
+    }
+
     /// `None` for an answer that this library does not know.
     pub(crate) fn from_wire(response: PbResponseOp, namespace: &Namespace) -> Option<Self> {
         Some(match response.response? {

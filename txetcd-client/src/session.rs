@@ -4,6 +4,7 @@
 //! later one, so the session never believes itself alive longer than etcd does.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use etcd_client::{LeaseKeepAliveStream, LeaseKeeper};
@@ -11,7 +12,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::error::Result;
+use crate::coordination::Fence;
+use crate::error::{Error, Kind, Result};
 use crate::lease::Lease;
 
 /// A lease that is kept alive until the last clone of the session is dropped; then it is revoked.
@@ -19,7 +21,16 @@ use crate::lease::Lease;
 pub struct Session {
     lease: Lease,
     alive_until: watch::Receiver<Option<Instant>>,
-    _stop: Arc<oneshot::Sender<()>>,
+    shared: Arc<Shared>,
+}
+
+/// What the clones of a session share.
+#[derive(Debug)]
+struct Shared {
+    fence: Arc<Fence>,
+    numbers: AtomicU64,
+    /// Stops the keeping alive when it is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 impl Session {
@@ -29,7 +40,9 @@ impl Session {
         let (sender, alive_until) = watch::channel(Some(asked + lease.ttl()));
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(keep_alive(client.clone(), lease.clone(), sender, stopped));
-        Ok(Self { lease, alive_until, _stop: Arc::new(stop) })
+        let fence = Arc::new(Fence::new(lease.id()));
+        let shared = Arc::new(Shared { fence, numbers: AtomicU64::new(0), _stop: stop });
+        Ok(Self { lease, alive_until, shared })
     }
 
     /// The session's lease.
@@ -47,18 +60,53 @@ impl Session {
         !self.remaining().is_zero()
     }
 
+    /// Fails if the session is lost.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_alive() { Ok(()) } else { Err(self.lost_error()) }
+    }
+
+    pub(crate) fn lost_error(&self) -> Error {
+        Error::new(
+            Kind::LockLost,
+            format!(
+                "the session is lost: its lease {:x} has ended, or could not be kept alive; what was held by it \
+                 is free for others. Start another session",
+                self.lease.id()
+            ),
+        )
+    }
+
+    /// Fails unless the session was started by this client or a clone of it.
+    pub(crate) fn check_client(&self, client: &Client) -> Result<()> {
+        if self.lease.client().is_same(client) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::InvalidArgument,
+            "the session was started by another connection: use one of the same `client()`",
+        ))
+    }
+
+    pub(crate) fn fence(&self) -> Arc<Fence> {
+        self.shared.fence.clone()
+    }
+
+    /// A number that this session has not given out before.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.shared.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Resolves once the session is lost: the store said so, or could not be asked for as long as the lease
     /// lives.
     pub async fn lost(&self) {
         let mut alive_until = self.alive_until.clone();
         loop {
             let Some(until) = *alive_until.borrow_and_update() else { return };
+            if Instant::now() >= until {
+                return;
+            }
             tokio::select! {
-                () = tokio::time::sleep_until(until) => {
-                    if !self.is_alive() {
-                        return;
-                    }
-                }
+                () = tokio::time::sleep_until(until) => {}
                 changed = alive_until.changed() => {
                     if changed.is_err() {
                         return;
@@ -69,6 +117,8 @@ impl Session {
     }
 }
 
+/// Keeps the lease alive until it is lost or nobody needs it any more, and then revokes it: who lost it cannot have
+/// it back, since others were told so.
 async fn keep_alive(
     client: Client,
     lease: Lease,
@@ -86,20 +136,23 @@ async fn keep_alive(
         }
         let (sent, endpoint) = (Instant::now(), client.endpoint_index());
         if sent >= until {
-            alive_until.send_replace(None);
-            return;
+            break;
         }
         let answer = tokio::select! {
             _ = &mut stopped => break,
             answer = tokio::time::timeout(beat, refresh(&client, &lease, &mut stream)) => answer,
         };
         match answer {
-            Ok(Ok(0)) => {
-                alive_until.send_replace(None);
-                return;
-            }
             Ok(Ok(seconds)) => {
-                alive_until.send_replace(Some(sent + Duration::from_secs(seconds)));
+                // An answer that comes too late, or a lease that is gone, ends it.
+                let alive = alive_until.send_if_modified(|until| {
+                    let alive = seconds > 0 && until.is_some_and(|until| Instant::now() < until);
+                    *until = alive.then(|| sent + Duration::from_secs(seconds));
+                    alive
+                });
+                if !alive {
+                    break;
+                }
                 pause = beat;
             }
             Ok(Err(())) | Err(_) => {
@@ -109,6 +162,7 @@ async fn keep_alive(
             }
         }
     }
+    alive_until.send_replace(None);
     drop(stream);
     // Whoever cannot be told lets the lease expire.
     let _ = lease.revoke_within(beat).await;

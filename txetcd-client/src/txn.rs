@@ -2,6 +2,7 @@
 
 use etcd_client::proto::PbTxnResponse;
 
+use crate::client::Repeat;
 use crate::compare::Compare;
 use crate::namespace::Namespace;
 use crate::op::{Op, OpResponse};
@@ -85,6 +86,15 @@ impl Txn {
         })
     }
 
+    /// How a transaction that only reads is repeated. etcd lets a member that lags answer it if all reads allow that.
+    pub(crate) fn read_repeat(&self) -> Repeat {
+        let lags = |op: &Op| match op {
+            Op::Get(request) => request.repeat() == Repeat::Always,
+            _ => false,
+        };
+        if self.then.iter().chain(&self.or_else).all(lags) { Repeat::Always } else { Repeat::Linearizable }
+    }
+
     pub(crate) fn into_wire(self, namespace: &Namespace) -> etcd_client::Txn {
         let ops = |ops: Vec<Op>| ops.into_iter().map(|op| op.into_wire(namespace)).collect::<Vec<_>>();
         let compares: Vec<_> =
@@ -112,6 +122,11 @@ impl TxnResponse {
                 .filter_map(|response| OpResponse::from_wire(response, namespace))
                 .collect(),
         }
+    }
+
+    /// The same, with the revision that the outermost one knows.
+    pub(crate) fn at(self, revision: i64) -> Self {
+        Self { revision, ..self }
     }
 
     /// The store's revision after the transaction. 0 in a nested one: only the outermost knows.

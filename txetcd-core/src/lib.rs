@@ -8,6 +8,7 @@ mod database;
 mod engine;
 #[doc(hidden)]
 pub mod evolution;
+mod follow;
 mod index;
 pub mod key;
 mod oid;
@@ -27,7 +28,9 @@ pub use index::{
 };
 pub use oid::Oid;
 pub use reference::{OnDelete, ReferenceDeclaration, ReferenceKey, reference_key};
+pub use table::live::{Live, LiveIter};
 pub use table::scan::{Page, Scan, Token};
+pub use table::watch::{Change, ChangeStream, Stored, TableWatch};
 pub use table::{PMap, Table};
 pub use timestamp::{Timestamp, TimestampError};
 pub use txetcd_client as client;

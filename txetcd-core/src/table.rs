@@ -3,9 +3,11 @@
 //! Everything that is done with rows is in `table/rows.rs`, scans in `table/scan.rs`; a table only says where the
 //! slot, the name and the codec come from: the struct's declaration. [`PMap`] is the same without a struct.
 
+pub(crate) mod live;
 mod pmap;
 pub(crate) mod rows;
 pub(crate) mod scan;
+pub(crate) mod watch;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,13 +15,17 @@ use std::ops::RangeBounds;
 
 use txetcd_client::{Error, Result, error::Kind};
 
+use crate::catalogue::slots::Slots;
+use crate::database::Database;
 use crate::evolution::{decode_row, encode_row};
 use crate::index::declaration::{entries_of, references_of, schema_of};
 use crate::key::{KeyLike, KeyPrefix};
 use crate::persist::{Keyed, Persist, Place};
 use crate::txn::{Read, WriteTxn};
+use live::Live;
 use rows::Rows;
 use scan::Scan;
+use watch::TableWatch;
 
 pub use pmap::PMap;
 
@@ -155,8 +161,43 @@ impl<T: Persist> Table<T> {
         Scan::of(Self::rows(txn), txn, |rows| rows.prefix_bounds(&prefix))
     }
 
+    /// The changes of the rows.
+    ///
+    /// ```
+    /// use futures_util::StreamExt as _;
+    /// use txetcd_core::{Change, Database, Table, persist::Persist};
+    ///
+    /// async fn tell<User: Persist>(db: &Database, users: Table<User>) -> txetcd_core::client::Result<()> {
+    ///     let mut changes = users.watch(db).stream().await?;
+    ///     while let Some(change) = changes.next().await {
+    ///         match change? {
+    ///             Change::Put { revision, previous: None, .. } => println!("{revision}: a new row"),
+    ///             Change::Put { revision, .. } => println!("{revision}: a row was changed"),
+    ///             Change::Delete { revision, .. } => println!("{revision}: a row was deleted"),
+    ///             Change::Resync { revision } => println!("{revision}: forget what you have, the rows follow"),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn watch<'d>(&self, database: &'d Database) -> TableWatch<'d, T> {
+        TableWatch::of(database, Self::rows_in(database.slots()))
+    }
+
+    /// The rows in memory, kept up to date. Returns when they have been read.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn live(&self, database: &Database) -> Result<Live<T>> {
+        Live::open(database, Self::rows_in(database.slots())?).await
+    }
+
     pub(crate) fn rows<R: Read>(txn: &R) -> Result<Rows<T::Key, T>> {
-        let slot = txn.view().slots().resolve(T::PLACE).ok_or_else(|| not_attached(T::NAME))?;
+        Self::rows_in(txn.view().slots())
+    }
+
+    fn rows_in(slots: &Slots) -> Result<Rows<T::Key, T>> {
+        let slot = slots.resolve(T::PLACE).ok_or_else(|| not_attached(T::NAME))?;
         Ok(Rows::of(slot))
     }
 }

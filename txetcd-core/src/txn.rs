@@ -8,7 +8,7 @@ mod closure;
 
 use std::fmt;
 
-use txetcd_client::{Error, Result, deadline_after, error::Kind};
+use txetcd_client::{Error, Held, Result, deadline_after, error::Kind};
 
 pub use closure::TxnFn;
 
@@ -82,12 +82,43 @@ impl WriteTxn {
         self.view
     }
 
+    /// Lets the commit fail unless the lock is still held at that moment. It costs no request; without writes it
+    /// costs the one that a commit with writes is.
+    ///
+    /// ```no_run
+    /// # use txetcd_core::Database;
+    /// # use std::time::Duration;
+    /// # async fn example(db: &Database) -> txetcd_core::client::Result<()> {
+    /// let session = db.client().session(Duration::from_secs(10)).await?;
+    /// let lock = db.client().lock("jobs").acquire(&session).await?;
+    /// db.write(async |txn| {
+    ///     txn.guard(&lock)?;
+    ///     // read and write what only the holder may
+    ///     Ok::<_, txetcd_core::client::Error>(())
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_lock_lost`] if it is known already that it is not held, as from the commit if it turns out
+    /// then; this is final, `write` does not run again. [`Error::is_invalid_argument`] if it was acquired through
+    /// another connection.
+    pub fn guard(&self, lock: &impl Held) -> Result<()> {
+        let lock = lock.hold();
+        lock.check(self.db.client())?;
+        self.view.guard(lock);
+        Ok(())
+    }
+
     /// Commits what was written, and returns the revision: that of the commit, or, if nothing was written, the
     /// one that was read.
     ///
     /// # Errors
     /// [`Error::is_conflict`] if something that was read has changed, [`Error::is_already_exists`] if a row
-    /// that was inserted is there already, [`Error::is_too_large`] if etcd would not take it. After any error
+    /// that was inserted is there already, [`Error::is_lock_lost`] if a lock that guards it is gone,
+    /// [`Error::is_too_large`] if etcd would not take it. After any error
     /// but [`Error::is_commit_unknown`] nothing was written.
     pub async fn commit(self) -> Result<i64> {
         let Self { view, db } = self;

@@ -111,6 +111,27 @@ fn answered(status: &Status, endpoint: &str) -> Error {
     }
 }
 
+/// Why etcd ended a watch.
+pub(crate) fn watch_cancelled(reason: &str, compact_revision: i64, endpoint: &str) -> Error {
+    let says = |text: &str| reason.contains(text);
+    if compact_revision != 0 || says("compacted") {
+        return Error::new(
+            Kind::Compacted,
+            format!(
+                "{endpoint}: the watch needs history that has been compacted up to revision {compact_revision}: \
+                 read the keys anew, and watch from the revision after that of the answer"
+            ),
+        );
+    }
+    if says("permission denied") {
+        return Error::new(Kind::PermissionDenied, format!("{endpoint}: the user may not watch these keys"));
+    }
+    if says("range is empty") {
+        return Error::new(Kind::InvalidArgument, "there can be no key in the range that was to be watched");
+    }
+    Error::new(Kind::Unavailable, format!("{endpoint} ended the watch: {reason}"))
+}
+
 /// The connection could not be made, or broke.
 fn broken(endpoint: &str, error: &(dyn StdError + 'static)) -> Error {
     let cause = chain(error).last().map_or_else(String::new, ToString::to_string);

@@ -1,6 +1,7 @@
 //! Deleting keys.
 
 use std::future::IntoFuture;
+use std::time::Duration;
 
 use etcd_client::DeleteOptions;
 use etcd_client::proto::PbDeleteResponse;
@@ -26,6 +27,7 @@ pub struct DeleteRequest {
 pub struct Delete<'c> {
     pub(crate) client: &'c Client,
     pub(crate) request: DeleteRequest,
+    pub(crate) timeout: Option<Duration>,
 }
 
 options!(DeleteRequest, Delete {
@@ -58,7 +60,7 @@ impl<'c> IntoFuture for Delete<'c> {
     type IntoFuture = BoxFuture<'c, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.client.send_delete(self.request))
+        Box::pin(self.client.send_delete(self.request, self.timeout))
     }
 }
 

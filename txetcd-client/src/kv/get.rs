@@ -1,13 +1,14 @@
 //! Reading keys.
 
 use std::future::IntoFuture;
+use std::time::Duration;
 
 use etcd_client::proto::PbRangeResponse;
 use etcd_client::{GetOptions, SortOrder, SortTarget};
 use futures_util::future::BoxFuture;
 
 use super::options;
-use crate::client::Client;
+use crate::client::{Client, Repeat};
 use crate::error::Result;
 use crate::key_set::KeySet;
 use crate::key_value::KeyValue;
@@ -19,10 +20,29 @@ pub struct GetRequest {
     keys: KeySet,
     limit: i64,
     revision: i64,
+    sort_by: SortBy,
     reverse: bool,
     serializable: bool,
     keys_only: bool,
     count_only: bool,
+    mod_revisions: (i64, i64),
+    create_revisions: (i64, i64),
+}
+
+/// What a read is sorted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SortBy {
+    /// The key.
+    #[default]
+    Key,
+    /// How many times the key was put since it was created.
+    Version,
+    /// The revision in which the key was created.
+    CreateRevision,
+    /// The revision in which the key was last put.
+    ModRevision,
+    /// The value.
+    Value,
 }
 
 /// A [`GetRequest`] with its client: await it.
@@ -31,6 +51,7 @@ pub struct GetRequest {
 pub struct Get<'c> {
     pub(crate) client: &'c Client,
     pub(crate) request: GetRequest,
+    pub(crate) timeout: Option<Duration>,
 }
 
 options!(GetRequest, Get {
@@ -38,7 +59,9 @@ options!(GetRequest, Get {
     limit(limit: u32) |this| this.limit = i64::from(limit);
     /// As of this revision, which must not be compacted; without it, as of now.
     revision(revision: i64) |this| this.revision = revision;
-    /// In descending order of keys. (etcd then reads the whole range, whatever the limit.)
+    /// Sorted by something else than the key. (etcd then reads the whole range, whatever the limit.)
+    sort_by(sort_by: SortBy) |this| this.sort_by = sort_by;
+    /// In descending order. (etcd then reads the whole range, whatever the limit.)
     reverse() |this| this.reverse = true;
     /// Answered by the member that is asked, without making sure that it is up to date.
     serializable() |this| this.serializable = true;
@@ -46,6 +69,14 @@ options!(GetRequest, Get {
     keys_only() |this| this.keys_only = true;
     /// Without the keys: just [`GetResponse::count`].
     count_only() |this| this.count_only = true;
+    /// Only keys that were last put in this revision or later. (etcd reads the whole range.)
+    min_mod_revision(revision: i64) |this| this.mod_revisions.0 = revision;
+    /// Only keys that were last put in this revision or before.
+    max_mod_revision(revision: i64) |this| this.mod_revisions.1 = revision;
+    /// Only keys that were created in this revision or later.
+    min_create_revision(revision: i64) |this| this.create_revisions.0 = revision;
+    /// Only keys that were created in this revision or before.
+    max_create_revision(revision: i64) |this| this.create_revisions.1 = revision;
 });
 
 impl GetRequest {
@@ -55,11 +86,19 @@ impl GetRequest {
             keys: keys.into(),
             limit: 0,
             revision: 0,
+            sort_by: SortBy::Key,
             reverse: false,
             serializable: false,
             keys_only: false,
             count_only: false,
+            mod_revisions: (0, 0),
+            create_revisions: (0, 0),
         }
+    }
+
+    /// Whether the answer may come from a member that lags.
+    pub(crate) fn repeat(&self) -> Repeat {
+        if self.serializable { Repeat::Always } else { Repeat::Linearizable }
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -68,11 +107,23 @@ impl GetRequest {
 
     pub(crate) fn into_wire(self, namespace: &Namespace) -> (Vec<u8>, GetOptions) {
         let (key, range_end) = self.keys.to_wire(namespace.prefix());
-        let mut options =
-            GetOptions::new().with_range(range_end).with_limit(self.limit).with_revision(self.revision);
-        if self.reverse {
-            options = options.with_sort(SortTarget::Key, SortOrder::Descend);
-        }
+        let target = match self.sort_by {
+            SortBy::Key => SortTarget::Key,
+            SortBy::Version => SortTarget::Version,
+            SortBy::CreateRevision => SortTarget::Create,
+            SortBy::ModRevision => SortTarget::Mod,
+            SortBy::Value => SortTarget::Value,
+        };
+        let order = if self.reverse { SortOrder::Descend } else { SortOrder::Ascend };
+        let mut options = GetOptions::new()
+            .with_range(range_end)
+            .with_limit(self.limit)
+            .with_revision(self.revision)
+            .with_sort(target, order)
+            .with_min_mod_revision(self.mod_revisions.0)
+            .with_max_mod_revision(self.mod_revisions.1)
+            .with_min_create_revision(self.create_revisions.0)
+            .with_max_create_revision(self.create_revisions.1);
         if self.serializable {
             options = options.with_serializable();
         }
@@ -91,7 +142,7 @@ impl<'c> IntoFuture for Get<'c> {
     type IntoFuture = BoxFuture<'c, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.client.send_get(self.request))
+        Box::pin(self.client.send_get(self.request, self.timeout))
     }
 }
 

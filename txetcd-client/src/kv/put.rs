@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::time::Duration;
 
 use etcd_client::PutOptions;
 use etcd_client::proto::PbPutResponse;
@@ -30,6 +31,7 @@ pub struct PutRequest {
 pub struct Put<'c> {
     pub(crate) client: &'c Client,
     pub(crate) request: PutRequest,
+    pub(crate) timeout: Option<Duration>,
 }
 
 options!(PutRequest, Put {
@@ -80,7 +82,7 @@ impl<'c> IntoFuture for Put<'c> {
     type IntoFuture = BoxFuture<'c, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.client.send_put(self.request))
+        Box::pin(self.client.send_put(self.request, self.timeout))
     }
 }
 

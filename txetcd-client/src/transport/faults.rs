@@ -1,10 +1,13 @@
-//! Faults on purpose: replies lost, requests delivered late. Only with the feature `fault-injection`, for tests.
+//! Faults on purpose: replies lost or cut, requests delivered late. Only with the feature `fault-injection`, for tests.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use http_body::Frame;
+use tonic::body::Body;
 use tower::{BoxError, Service};
 
 use super::{Request, Response, Transport};
@@ -26,6 +29,10 @@ pub enum Fault {
     Late(Duration),
     /// It is lost, and the caller is told that it failed.
     LoseRequest,
+    /// It is delivered, and the answer breaks off after so many pieces of data.
+    CutAfter(usize),
+    /// It is delivered, and after so many pieces of data the answer is silent, and does not end.
+    SilentAfter(usize),
 }
 
 /// The layer that injects faults.
@@ -55,6 +62,11 @@ impl Service<Request> for Faulty {
         match self.faults.next(request.uri().path()) {
             Fault::None => Box::pin(self.below.call(request)),
             Fault::LoseRequest => Box::pin(async move { failed() }),
+            fault @ (Fault::CutAfter(left) | Fault::SilentAfter(left)) => {
+                let answer = self.below.call(request);
+                let silent = matches!(fault, Fault::SilentAfter(_));
+                Box::pin(async move { Ok(answer.await?.map(|body| Body::new(Short { body, left, silent }))) })
+            }
             Fault::LoseReply => {
                 let answer = self.below.call(request);
                 Box::pin(async move {
@@ -75,5 +87,34 @@ impl Service<Request> for Faulty {
                 Box::pin(async move { failed() })
             }
         }
+    }
+}
+
+/// A body that breaks off, or goes silent.
+struct Short {
+    body: Body,
+    left: usize,
+    silent: bool,
+}
+
+impl http_body::Body for Short {
+    type Data = bytes::Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        if self.left == 0 && self.silent {
+            return Poll::Pending;
+        }
+        if self.left == 0 {
+            return Poll::Ready(Some(Err(tonic::Status::unavailable("injected fault"))));
+        }
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if polled.is_ready() {
+            self.left -= 1;
+        }
+        polled
     }
 }

@@ -56,7 +56,7 @@ impl Engine {
     /// All of it runs in a task of its own, so that a caller who drops this future, or holds it without polling
     /// it, neither stops a commit half-way nor keeps a lane from others.
     pub(crate) async fn commit(self: &Arc<Self>, attempt: Attempt, deadline: Instant) -> Result<Outcome> {
-        if attempt.writes.is_empty() {
+        if attempt.writes.is_empty() && attempt.locks.is_empty() {
             // It read one snapshot, so it is serializable as of then.
             return Ok(Outcome::Committed(attempt.revision));
         }
@@ -98,6 +98,13 @@ impl Engine {
                     let lane = answers.pop().unwrap_or_default();
                     if turn.lane.is_unchanged(lane.first()) {
                         turn.done();
+                        let locks = &plan.attempt.locks;
+                        let found = answers.drain(..locks.len().min(answers.len()));
+                        let mut held = locks.iter().zip(found);
+                        if let Some((lost, _)) = held.find(|(lock, found)| !lock.is_in(found.first())) {
+                            return Err(lost.lost());
+                        }
+                        drop(held);
                         return Ok(Outcome::Conflict(Conflict::new(&plan, revision, answers)));
                     }
                     // The lease has expired, and the lane with it. Nothing was applied.

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use txetcd_client::{Compare, Error, GetRequest, Op, PutRequest, Result, Txn, error::Kind};
+use txetcd_client::{Compare, Error, GetRequest, Hold, Op, PutRequest, Result, Txn, error::Kind};
 
 use super::Limits;
 use super::bookkeeping::{catalogue_key, generation_key, slot_of};
@@ -32,7 +32,7 @@ const LANE_BYTES: usize = 256;
 pub(crate) struct Plan {
     /// The guards, what is written, and, if a guard does not hold, what is read for the next attempt.
     pub(crate) request: Txn,
-    /// The reads of the else branch, in its order.
+    /// The reads of the else branch, in its order, after those of the locks.
     pub(crate) prefetch: Vec<Prefetch>,
     /// What was read and written, for messages and for telling what changed.
     pub(crate) attempt: Attempt,
@@ -67,7 +67,19 @@ impl Plan {
     /// Plans the commit of an attempt. What etcd would refuse is refused here, before anything is sent.
     pub(crate) fn of(attempt: Attempt, limits: Limits) -> Result<Self> {
         let budget = limits.ops.saturating_sub(LANE_OPS);
-        let guards = guards(&attempt, budget)?;
+        let locks = attempt.locks.len();
+        if locks > budget {
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!(
+                    "the transaction is guarded by {locks} locks, but the server takes {} conditions in one \
+                     transaction: hold fewer at once",
+                    limits.ops
+                ),
+            ));
+        }
+        let mut guards = guards(&attempt, budget - locks)?;
+        guards.extend(attempt.locks.iter().map(Hold::compare));
         let ops = ops(&attempt);
         if ops.len() > budget {
             return Err(Error::new(
@@ -81,8 +93,9 @@ impl Plan {
                 ),
             ));
         }
-        let prefetch = prefetch(&attempt, budget);
-        let reads = prefetch.iter().map(|read| read.request(&attempt.reads).into());
+        let prefetch = prefetch(&attempt, budget - locks);
+        let locks = attempt.locks.iter().map(|lock| GetRequest::new(lock.key()).keys_only().into());
+        let reads = locks.chain(prefetch.iter().map(|read| read.request(&attempt.reads).into()));
         let request = Txn::when(guards).then(ops).or_else(reads);
         let size = request.request_size(limits.namespace) + LANE_BYTES;
         if size > limits.bytes {
@@ -308,7 +321,14 @@ mod tests {
     }
 
     fn attempt(reads: ReadSet, writes: WriteSet) -> Attempt {
-        Attempt { revision: Some(50), reads, writes, tables: Tables::default(), schemas: Vec::new() }
+        Attempt {
+            revision: Some(50),
+            reads,
+            writes,
+            tables: Tables::default(),
+            schemas: Vec::new(),
+            locks: Vec::new(),
+        }
     }
 
     fn scan(slot: u16, rows: u32, lease: i64) -> ReadSet {

@@ -142,7 +142,7 @@ impl Snapshot {
         if requests.len() == 1
             && let Some(only) = requests.pop()
         {
-            let response = self.client.send_get(only).await?;
+            let response = self.client.send_get(only, None).await?;
             return Ok((response.revision(), vec![response]));
         }
         let expected = requests.len();

@@ -14,7 +14,7 @@ mod references;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use txetcd_client::{Error, GetRequest, GetResponse, KeyValue, Result, error::Kind};
+use txetcd_client::{Error, GetRequest, GetResponse, Hold, KeyValue, Result, error::Kind};
 
 use crate::catalogue::slots::Slots;
 
@@ -45,6 +45,7 @@ struct State {
     reads: ReadSet,
     writes: WriteSet,
     tables: Tables,
+    locks: Vec<Hold>,
     compacted: bool,
 }
 
@@ -132,6 +133,8 @@ pub(crate) struct Attempt {
     pub(crate) tables: Tables,
     /// What the catalogue must say of the tables that are written.
     pub(crate) schemas: Vec<SchemaGuard>,
+    /// What must still be held.
+    pub(crate) locks: Vec<Hold>,
 }
 
 impl View {
@@ -153,9 +156,14 @@ impl View {
 
     pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> Attempt {
         let revision = self.snapshot.revision();
-        let State { reads, writes, tables, .. } =
+        let State { reads, writes, tables, locks, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Attempt { revision, reads, writes, tables, schemas }
+        Attempt { revision, reads, writes, tables, schemas, locks }
+    }
+
+    /// Makes the commit depend on what is held.
+    pub(crate) fn guard(&self, lock: Hold) {
+        self.state().locks.push(lock);
     }
 
     /// Remembers a table that the transaction touches.

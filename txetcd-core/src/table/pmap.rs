@@ -6,9 +6,12 @@ use std::ops::RangeBounds;
 
 use txetcd_client::Result;
 
+use super::live::Live;
 use super::rows::Rows;
 use super::scan::Scan;
+use super::watch::TableWatch;
 use crate::codec::Codec;
+use crate::database::Database;
 use crate::engine::schema::Unindexed;
 use crate::key::{Key, KeyLike, KeyPrefix};
 use crate::txn::{Read, WriteTxn};
@@ -138,6 +141,19 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     /// The values whose keys begin so: the beginning of a string, or the first elements of a tuple.
     pub fn prefix<'t, R: Read>(&self, txn: &'t R, prefix: impl KeyPrefix<K>) -> Scan<'t, K, V> {
         Scan::of(Ok(self.rows()), txn, |rows| rows.prefix_bounds(&prefix))
+    }
+
+    /// The changes of the values, as those of [`Table::watch`](crate::Table::watch).
+    pub fn watch<'d>(&self, database: &'d Database) -> TableWatch<'d, Self> {
+        TableWatch::of(database, Ok(self.rows()))
+    }
+
+    /// The values in memory, kept up to date. Returns when they have been read.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn live(&self, database: &Database) -> Result<Live<Self>> {
+        Live::open(database, self.rows()).await
     }
 
     fn rows(&self) -> Rows<K, V> {

@@ -124,7 +124,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
         view
     }
 
-    fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
+    pub(super) fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
         row_key(self.slot, key).map_err(|error| self.no_form("key", error))
     }
 

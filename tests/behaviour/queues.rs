@@ -1,0 +1,250 @@
+//! Queues: every item to one consumer that finishes it, in order, whoever dies on the way.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::coordination::{LONG, MISHAPS, Polled, drop_after, faulty, session, soon, until_keys};
+use crate::random::Random;
+use txetcd::{Op, Txn};
+
+stores! {
+    async fn items_come_in_the_order_in_which_they_were_pushed(store) {
+        let [db, other] = [store.connect().await, store.connect().await];
+        let own = session(db.client()).await;
+        let [queue, others] = [db.client().queue("q"), other.client().queue("q")];
+        // The other producer's session knows an older revision.
+        others.push([0]).await.unwrap();
+        for n in 1..20 {
+            let pushing = if n % 5 == 0 { &others } else { &queue };
+            pushing.push([n]).await.unwrap();
+        }
+        assert_eq!(queue.count().await.unwrap(), 20);
+        for n in 0..20 {
+            let item = queue.try_pop(&own).await.unwrap().expect("an item");
+            assert_eq!(item.value(), [n]);
+            item.ack().await.unwrap();
+        }
+        assert!(queue.try_pop(&own).await.unwrap().is_none());
+        assert!(queue.pop_within(&own, Duration::from_millis(50)).await.unwrap_err().is_timeout());
+        until_keys(db.client(), 0).await;
+    }
+
+    async fn items_of_smaller_numbers_come_first(store) {
+        let db = store.connect().await;
+        let own = session(db.client()).await;
+        let queue = db.client().priority_queue("q");
+        for (priority, value) in [(5, "c"), (7, "e"), (1, "a"), (5, "d"), (1, "b")] {
+            queue.push(priority, value).await.unwrap();
+        }
+        let mut order = Vec::new();
+        while let Some(item) = queue.try_pop(&own).await.unwrap() {
+            order.extend_from_slice(item.value());
+            item.ack().await.unwrap();
+        }
+        assert_eq!(order, b"abcde");
+        db.client().queue("q").push("apart").await.unwrap();
+        assert_eq!(queue.count().await.unwrap(), 0, "a queue and a priority queue are two");
+    }
+
+    async fn an_item_comes_back_when_its_consumer_does_not_finish(store) {
+        let [db, other] = [store.connect().await, store.connect().await];
+        let [dying, next] = [session(db.client()).await, session(other.client()).await];
+        let queue = db.client().queue("q");
+        queue.push("a").await.unwrap();
+        queue.push("b").await.unwrap();
+        let a = queue.pop(&dying).await.unwrap();
+        let b = other.client().queue("q").pop(&next).await.unwrap();
+        assert_eq!((a.value(), b.value()), (&b"a"[..], &b"b"[..]));
+        let waiting = tokio::spawn(async move { soon(other.client().queue("q").pop(&next)).await.map(|item| (item, other)) });
+        dying.lease().revoke().await.unwrap();
+        let (again, other) = waiting.await.unwrap().unwrap();
+        assert_eq!(again.value(), b"a");
+        assert!(a.is_held(), "it could not know");
+        let guarded = db.client().txn(Txn::default().then([Op::put("done", "a")])).guard(&a).await;
+        assert!(guarded.unwrap_err().is_lock_lost());
+        let error = a.ack().await.unwrap_err();
+        assert!(error.is_lock_lost() && error.to_string().contains("queue \"q\""), "{error:?}");
+        other.client().txn(Txn::default().then([Op::put("done", "a")])).guard(&again).await.unwrap();
+        again.ack().await.unwrap();
+        drop(b);
+        let own = session(other.client()).await;
+        let b = soon(other.client().queue("q").pop(&own)).await.unwrap();
+        assert_eq!(b.value(), b"b", "dropped without an acknowledgement, it is back at once");
+        b.ack().await.unwrap();
+        until_keys(other.client(), 0).await;
+    }
+
+    async fn consumers_are_served_in_turn(store) {
+        let db = store.connect().await;
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = Vec::new();
+        for (number, other) in store.connect_many(4).await.into_iter().enumerate() {
+            let served = served.clone();
+            tasks.push(tokio::spawn(async move {
+                let own = session(other.client()).await;
+                let item = soon(other.client().queue("q").pop(&own)).await.unwrap();
+                served.lock().unwrap().push((number as u8, item.value()[0]));
+                item.ack().await.unwrap();
+            }));
+            until_keys(db.client(), number as u64 + 1).await;
+        }
+        let queue = db.client().queue("q");
+        for n in 0..4 {
+            queue.push([n]).await.unwrap();
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let mut served = served.lock().unwrap().clone();
+        served.sort_unstable();
+        assert_eq!(served, [(0, 0), (1, 1), (2, 2), (3, 3)]);
+    }
+
+    async fn a_consumer_can_be_dropped_at_every_await(store) {
+        for mishaps in MISHAPS {
+            let (db, script) = faulty(store, 0).await;
+            let client = db.client();
+            let own = session(client).await;
+            let queue = client.queue("q");
+            for there in [true, false] {
+                for polls in 1.. {
+                    if there {
+                        queue.push("a").await.unwrap();
+                    }
+                    mishaps.iter().for_each(|mishap| script.push("KV/Txn", *mishap));
+                    let polled = drop_after(polls, queue.pop(&own)).await;
+                    let ended = !matches!(polled, Polled::Dropped);
+                    drop(polled);
+                    if !there {
+                        queue.push("a").await.unwrap();
+                    }
+                    let item = soon(queue.pop(&own)).await.unwrap();
+                    assert_eq!(item.value(), b"a");
+                    item.ack().await.unwrap();
+                    until_keys(client, 0).await;
+                    if ended {
+                        break;
+                    }
+                    assert!(polls < 500, "it ends at some time");
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            until_keys(client, 0).await;
+        }
+    }
+
+    async fn an_acknowledgement_can_be_dropped_at_every_await(store) {
+        for mishaps in MISHAPS {
+            let (db, script) = faulty(store, 0).await;
+            let own = session(db.client()).await;
+            let queue = db.client().queue("q");
+            for polls in 1..500 {
+                queue.push("a").await.unwrap();
+                let item = soon(queue.pop(&own)).await.unwrap();
+                mishaps.iter().for_each(|mishap| script.push("KV/Txn", *mishap));
+                let polled = drop_after(polls, item.ack()).await;
+                if let Polled::Ended(acknowledged) = polled {
+                    acknowledged.unwrap();
+                    until_keys(db.client(), 0).await;
+                    break;
+                }
+                // Acknowledged, or there again.
+                while let Ok(item) = queue.pop_within(&own, Duration::from_millis(300)).await {
+                    item.ack().await.unwrap();
+                }
+                until_keys(db.client(), 0).await;
+            }
+        }
+    }
+
+    async fn a_push_is_applied_once_whatever_happens_to_it(store) {
+        for mishaps in MISHAPS {
+            for used in [false, true] {
+                let (db, script) = faulty(store, 0).await;
+                let own = session(db.client()).await;
+                let queue = db.client().queue("q");
+                if used {
+                    queue.push("before").await.unwrap();
+                    queue.pop(&own).await.unwrap().ack().await.unwrap();
+                }
+                mishaps.iter().for_each(|mishap| script.push("KV/Txn", *mishap));
+                queue.push("a").await.unwrap();
+                queue.pop(&own).await.unwrap().ack().await.unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                assert_eq!(queue.count().await.unwrap(), 0, "it came back after {mishaps:?}");
+            }
+        }
+    }
+
+    async fn no_item_is_lost_or_finished_twice_under_faults(store) {
+        const ITEMS: u32 = 40;
+        let finished = Arc::new(Mutex::new(BTreeMap::<u32, (u32, u32)>::new()));
+        let mut consumers = Vec::new();
+        for seed in 0..4 {
+            let (db, script) = faulty(store, seed).await;
+            script.fail_one_in(10);
+            let finished = finished.clone();
+            consumers.push(tokio::spawn(async move {
+                let mut random = Random::new(seed);
+                let mut own = db.client().session(LONG).await.unwrap();
+                let queue = db.client().queue("q");
+                loop {
+                    let item = match soon(queue.pop(&own)).await {
+                        Ok(item) => item,
+                        Err(error) if error.is_transient() => continue,
+                        Err(error) => panic!("{error:?}"),
+                    };
+                    let number = u32::from_be_bytes(item.value().try_into().unwrap());
+                    if number == u32::MAX {
+                        return; // Left for the others.
+                    }
+                    match random.below(6) {
+                        // It dies, with the item in its hands.
+                        0 => {
+                            own.lease().revoke().await.unwrap();
+                            own = db.client().session(LONG).await.unwrap();
+                        }
+                        1 => drop(item),
+                        _ => {
+                            let outcome = item.ack().await;
+                            let mut finished = finished.lock().unwrap();
+                            let (surely, perhaps) = finished.entry(number).or_default();
+                            match outcome {
+                                Ok(()) => *surely += 1,
+                                Err(error) if error.is_commit_unknown() => *perhaps += 1,
+                                Err(error) => assert!(error.is_lock_lost() || error.is_transient(), "{error:?}"),
+                            }
+                        }
+                    }
+                }
+            }));
+        }
+        let mut producers = Vec::new();
+        for producer in 0..2 {
+            let (db, script) = faulty(store, 100 + u64::from(producer)).await;
+            script.fail_one_in(6);
+            producers.push(tokio::spawn(async move {
+                let queue = db.client().queue("q");
+                for n in (producer..ITEMS).step_by(2) {
+                    queue.push(n.to_be_bytes()).await.unwrap();
+                }
+            }));
+        }
+        for producer in producers {
+            producer.await.unwrap();
+        }
+        let db = store.connect().await;
+        db.client().queue("q").push(u32::MAX.to_be_bytes()).await.unwrap();
+        for consumer in consumers {
+            soon(consumer).await.unwrap();
+        }
+        let finished = finished.lock().unwrap().clone();
+        for number in 0..ITEMS {
+            let (surely, perhaps) = finished.get(&number).copied().unwrap_or_default();
+            assert!(surely <= 1, "{number} was finished {surely} times");
+            assert!(surely + perhaps >= 1, "{number} was lost");
+        }
+        until_keys(db.client(), 1).await;
+    }
+}

@@ -1,0 +1,89 @@
+//! Another store at the address of the one that was connected to is noticed, for good.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tempfile::TempDir;
+use txetcd::{Client, Error};
+
+use crate::member::{Member, free_port};
+use crate::own_server::{binaries, temporary_directory};
+
+/// A server of one member on these ports, with data of its own. Its cluster id follows from its peer URL.
+fn server(binary: &Path, port: u16, peer_port: u16) -> (Member, TempDir) {
+    let directory = temporary_directory();
+    let (client, peer) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peer_port}"));
+    let arguments = [
+        ("--name", "one".to_owned()),
+        ("--data-dir", directory.path().join("data").to_str().expect("a plain path").to_owned()),
+        ("--listen-client-urls", client.clone()),
+        ("--advertise-client-urls", client),
+        ("--listen-peer-urls", peer.clone()),
+        ("--initial-advertise-peer-urls", peer.clone()),
+        ("--initial-cluster", format!("one={peer}")),
+    ];
+    let arguments = arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+    (Member::new(binary, arguments), directory)
+}
+
+/// What the client says first that is not about the connection.
+async fn answer(client: &Client) -> Result<(), Error> {
+    loop {
+        match client.get("a").await {
+            Err(error) if error.is_unavailable() || error.is_timeout() => {}
+            Err(error) => return Err(error),
+            Ok(_) => return Ok(()),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn is_noticed(same_cluster_id: bool, says: &str) {
+    for (name, binary) in binaries() {
+        println!("on etcd {name}");
+        let (port, peer_port) = (free_port(), free_port());
+        let (mut first, _data) = server(&binary, port, peer_port);
+        let (mut other, _other_data) =
+            server(&binary, port, if same_cluster_id { peer_port } else { free_port() });
+        first.start();
+        let url = format!("http://127.0.0.1:{port}");
+        let client = loop {
+            if let Ok(client) = Client::connect(&url).await {
+                break client;
+            }
+        };
+        for _ in 0..10 {
+            client.put("a", "1").await.unwrap();
+        }
+        let mut changes = client.watch("a").stream().await.unwrap();
+        first.kill();
+        other.start();
+        let error = answer(&client).await.unwrap_err();
+        assert!(error.is_store_changed() && error.to_string().contains(says), "{error:?}");
+        let watched = changes.next().await.unwrap().unwrap_err();
+        assert!(watched.is_store_changed(), "{watched:?}");
+        assert!(changes.next().await.is_none());
+        // Nothing is written to the other store, and the client does not come back.
+        assert!(client.put("a", "2").await.unwrap_err().is_store_changed());
+        other.kill();
+        first.start();
+        assert!(answer(&client).await.unwrap_err().is_store_changed());
+        let client = loop {
+            if let Ok(client) = Client::connect(&url).await {
+                break client;
+            }
+        };
+        assert_eq!(client.get("a").await.unwrap().first().unwrap().value(), b"1");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_cluster_is_noticed() {
+    is_noticed(false, "belongs to cluster").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_lost_its_data_is_noticed() {
+    is_noticed(true, "restored from a backup").await;
+}

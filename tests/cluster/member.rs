@@ -1,0 +1,88 @@
+//! [`Member`]: one etcd process, which can be killed, paused and started again.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// A member and its data. The process ends when this is dropped, and with the test's process in any case.
+pub(crate) struct Member {
+    binary: PathBuf,
+    arguments: Vec<String>,
+    running: Option<Running>,
+}
+
+/// The shell that watches over the process, and the process.
+struct Running {
+    shell: Child,
+    pid: String,
+}
+
+impl Member {
+    pub(crate) fn new(binary: &Path, arguments: Vec<String>) -> Self {
+        Self { binary: binary.to_owned(), arguments, running: None }
+    }
+
+    /// Starts the process, on the data that it left.
+    pub(crate) fn start(&mut self) {
+        assert!(self.running.is_none(), "the member is running");
+        // The shell kills the server when its input ends, which it does with this process.
+        let mut shell = Command::new("sh")
+            .args(["-c", "\"$@\" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait", "sh"])
+            .arg(&self.binary)
+            .args(&self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell to start etcd with");
+        let mut pid = String::new();
+        let output = shell.stdout.take().expect("the shell's output");
+        BufReader::new(output).read_line(&mut pid).expect("the process id");
+        self.running = Some(Running { shell, pid: pid.trim().to_owned() });
+    }
+
+    /// Kills the process at once, running or paused.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            drop(running.shell.stdin.take());
+            let _ = running.shell.wait();
+        }
+    }
+
+    /// Stops the process where it stands, as a machine that stalls does.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a paused process go on.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let running = self.running.as_ref().expect("a running member");
+        let status = Command::new("kill").args([signal, &running.pid]).status().expect("kill");
+        assert!(status.success(), "kill {signal} {}", running.pid);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that is free, and that no outgoing connection takes while a member is down: below the range that systems
+/// take those from.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 10_000).expect("a small number");
+    for _ in 0..10_000 {
+        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port from 20000 to 29999");
+}

@@ -1,0 +1,173 @@
+//! [`Follower`]: keeps up with a range of etcd keys, in bytes: whole revisions, and the rows anew where history is
+//! missing.
+//!
+//! What was compacted while nobody looked is not pieced together: events may have been lost around a compaction (etcd up
+//! to 3.4.35 and 3.5.17), so the range is listed, in pages at one revision, and watched from the next revision on.
+//!
+//! ```text
+//! watching -- compacted --> listing -- last page --> watching
+//! ```
+//!
+//! It knows nothing of tables. What the steps mean to rows is the affair of who follows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use txetcd_client::{Client, KeyValue, Result, WatchResponse, WatchStream};
+
+use crate::engine::bounds::{Bounds, after};
+
+/// How many rows the first page of a list has.
+const FIRST_PAGE: usize = 100;
+/// How many a page has at most.
+const LARGEST_PAGE: usize = 5_000;
+/// How many bytes a page should have: later pages are sized by the rows of earlier ones.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// How long to wait after an error that goes away: at first, and at most.
+const PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What happened to the range.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The rows follow, all as of this revision. What was known before is to be forgotten once they are complete.
+    Resync(i64),
+    /// Rows of the revision that the resync named, in the order of their keys.
+    Rows(Vec<KeyValue>),
+    /// These were all rows.
+    Complete,
+    /// What one revision changed.
+    Changed(WatchResponse),
+}
+
+pub(crate) struct Follower {
+    client: Client,
+    bounds: Bounds,
+    previous: bool,
+    state: State,
+    /// Whether the range is being watched at this moment.
+    current: Arc<AtomicBool>,
+    pause: Duration,
+}
+
+enum State {
+    /// To watch from this revision on.
+    Begin(i64),
+    Watch(WatchStream),
+    /// To list, as of now.
+    List,
+    /// To list as of this revision.
+    Resync(i64),
+    /// To list what is left of the range.
+    Pages {
+        revision: i64,
+        rest: Option<Bounds>,
+        rows: usize,
+    },
+}
+
+impl Follower {
+    /// Follows from a revision on, or from now on, and tells what was there before each change.
+    pub(crate) async fn watch(client: &Client, bounds: Bounds, from: Option<i64>) -> Result<Self> {
+        let mut follower = Self::new(client, bounds, true);
+        follower.state = State::Watch(follower.open(from).await?);
+        Ok(follower)
+    }
+
+    /// Begins with a resync, and follows from there on.
+    pub(crate) async fn list(client: &Client, bounds: Bounds) -> Result<Self> {
+        let mut follower = Self::new(client, bounds, false);
+        follower.state = State::Resync(follower.revision().await?);
+        Ok(follower)
+    }
+
+    fn new(client: &Client, bounds: Bounds, previous: bool) -> Self {
+        let client = client.clone();
+        Self { client, bounds, previous, state: State::List, current: Arc::default(), pause: PAUSE }
+    }
+
+    /// Tells whether the range is being watched: if not, the follower lags behind.
+    pub(crate) fn is_current(&self) -> Arc<AtomicBool> {
+        self.current.clone()
+    }
+
+    /// The next step. May be dropped at any time. An error is final.
+    pub(crate) async fn next(&mut self) -> Result<Step> {
+        loop {
+            match self.step().await {
+                Ok(step) => {
+                    self.pause = PAUSE;
+                    return Ok(step);
+                }
+                Err(error) if error.is_compacted() => {
+                    self.current.store(false, Ordering::Relaxed);
+                    self.state = State::List;
+                }
+                Err(error) if error.is_transient() => {
+                    tracing::debug!(%error, "following a range again");
+                    tokio::time::sleep(self.pause).await;
+                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step> {
+        loop {
+            match &mut self.state {
+                State::Begin(from) => {
+                    let from = *from;
+                    self.state = State::Watch(self.open(Some(from)).await?);
+                }
+                State::Watch(changes) => match changes.next().await.transpose()? {
+                    Some(response) => return Ok(Step::Changed(response)),
+                    None => self.state = State::List,
+                },
+                State::List => self.state = State::Resync(self.revision().await?),
+                State::Resync(revision) => {
+                    let revision = *revision;
+                    self.state = State::Pages { revision, rest: Some(self.bounds.clone()), rows: FIRST_PAGE };
+                    return Ok(Step::Resync(revision));
+                }
+                State::Pages { revision, rest: None, .. } => {
+                    self.state = State::Begin(*revision + 1);
+                    return Ok(Step::Complete);
+                }
+                State::Pages { revision, rest: Some(bounds), rows } => {
+                    let limit = u32::try_from(*rows).unwrap_or(u32::MAX);
+                    let page = self.client.get(bounds.key_set()).revision(*revision).limit(limit).await?;
+                    let more = page.more();
+                    let kvs = page.into_kvs();
+                    let bytes: usize = kvs.iter().map(|kv| kv.key().len() + kv.value().len()).sum();
+                    if let Some(average) = bytes.checked_div(kvs.len()) {
+                        *rows = (PAGE_BYTES / average.max(1)).clamp(1, LARGEST_PAGE);
+                    }
+                    let last = kvs.last().filter(|_| more);
+                    let rest = last.map(|last| Bounds::new(after(last.key()), self.bounds.end.clone()));
+                    self.state = State::Pages { revision: *revision, rest, rows: *rows };
+                    return Ok(Step::Rows(kvs));
+                }
+            }
+        }
+    }
+
+    /// The store's revision, by a read within the range: nothing beyond it needs to be allowed.
+    async fn revision(&mut self) -> Result<i64> {
+        Ok(self.client.get(self.bounds.key_set()).limit(1).keys_only().await?.revision())
+    }
+
+    async fn open(&mut self, from: Option<i64>) -> Result<WatchStream> {
+        let mut watch = self.client.watch(self.bounds.key_set()).report_to(self.current.clone());
+        if let Some(from) = from {
+            watch = watch.from(from);
+        }
+        if self.previous {
+            watch = watch.previous();
+        }
+        watch.stream().await
+    }
+}
