@@ -39,10 +39,10 @@ proptest! {
 fn all_first_elements_are_prefixes() {
     let text = || "a\0b".to_owned();
     let key: Eight = (1, text(), 2, text(), Some(3), text(), true, text());
-    let bytes = whole(&key);
+    let (bytes, one) = (whole(&key), &1);
     let prefixes = [
         prefix::<Eight>(1),
-        prefix::<Eight>(&1),
+        prefix::<Eight>(one),
         prefix::<Eight>((1, text())),
         prefix::<Eight>((1, text(), 2)),
         prefix::<Eight>((1, text(), 2, "a\0b")),
