@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use crate::engine::Engine;
+use crate::failure::Refusal;
 use crate::proto::{
     Cluster, Member, MemberAddRequest, MemberAddResponse, MemberListRequest, MemberListResponse,
     MemberPromoteRequest, MemberPromoteResponse, MemberRemoveRequest, MemberRemoveResponse,
@@ -23,6 +24,10 @@ pub(crate) struct ClusterService {
 impl ClusterService {
     pub(crate) fn new(engine: &Arc<Engine>, url: Option<String>) -> Self {
         Self { engine: Arc::clone(engine), url }
+    }
+
+    fn is_own(&self, id: u64) -> Result<(), Refusal> {
+        if id == self.engine.member_id() { Ok(()) } else { Err(Refusal::MemberNotFound) }
     }
 }
 
@@ -49,23 +54,26 @@ impl Cluster for ClusterService {
 
     async fn member_remove(
         &self,
-        _: Request<MemberRemoveRequest>,
+        request: Request<MemberRemoveRequest>,
     ) -> Result<Response<MemberRemoveResponse>, Status> {
-        Err(alone())
+        self.is_own(request.into_inner().id)?;
+        Err(Refusal::NotEnoughMembers.into())
     }
 
     async fn member_update(
         &self,
-        _: Request<MemberUpdateRequest>,
+        request: Request<MemberUpdateRequest>,
     ) -> Result<Response<MemberUpdateResponse>, Status> {
+        self.is_own(request.into_inner().id)?;
         Err(alone())
     }
 
     async fn member_promote(
         &self,
-        _: Request<MemberPromoteRequest>,
+        request: Request<MemberPromoteRequest>,
     ) -> Result<Response<MemberPromoteResponse>, Status> {
-        Err(alone())
+        self.is_own(request.into_inner().id)?;
+        Err(Refusal::MemberNotLearner.into())
     }
 }
 

@@ -12,6 +12,7 @@ mod own_server;
 mod support;
 
 mod fragments;
+mod members;
 mod normal;
 mod operation;
 mod request;
@@ -92,5 +93,15 @@ async fn streams_of_many_keys_equal_those_of_etcd() {
                 assert_eq!(answer, expected, "{name}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_of_one_is_changed_as_little_as_etcd_lets_it() {
+    let store = Store::memory().unwrap();
+    for (name, binary) in own_server::binaries() {
+        let server = own_server::OwnServer::start(&binary, &[]);
+        let expected = members::answers(&Rpc::connect(&server.url()).await).await;
+        assert_eq!(members::answers(&Rpc::embedded(&store)).await, expected, "{name}");
     }
 }
