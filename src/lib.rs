@@ -60,9 +60,10 @@ pub use txetcd_core::client::{
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{
-    At, Change, ChangeStream, Database, DatabaseBuilder, Live, LiveIter, Migrate, MigrateProgress, Oid, PMap,
-    Page, Read, ReadTxn, Scan, Stats, Status, Stored, Table, TableInfo, TableWatch, Timestamp,
-    TimestampError, Token, TxnFn, Uuid, WriteTxn, codec, pmap,
+    At, Change, ChangeStream, Database, DatabaseBuilder, Index, IndexDeclaration, IndexInfo, IndexReport,
+    IndexState, IndexValue, Live, LiveIter, Many, Migrate, MigrateProgress, Oid, OnDelete, PMap, Page, Read,
+    ReadTxn, Rebuild, RebuildProgress, ReferenceDeclaration, Scan, Stats, Status, Stored, Table, TableInfo,
+    TableWatch, Timestamp, TimestampError, Token, TxnFn, Unique, Uuid, Verify, WriteTxn, codec, pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 
@@ -71,7 +72,7 @@ pub use txetcd_derive::{Key, Persist};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Refuses, at compile time, tables that are declared in the same slot or with the same oid.
+/// Refuses, at compile time, tables and indexes that are declared in the same slot, and tables with the same oid.
 ///
 /// ```
 /// # use txetcd::Persist;
@@ -82,7 +83,7 @@ struct Readme;
 #[macro_export]
 macro_rules! schema {
     ($($table:ty),+ $(,)?) => {
-        const _: () = $crate::__private_0_1_0::assert_distinct(&[$(<$table as $crate::Persist>::PLACE),+]);
+        const _: () = $crate::__private_0_1_0::assert_distinct(&[$((<$table as $crate::Persist>::PLACE, <$table as $crate::Persist>::INDEX_SLOTS)),+]);
     };
 }
 
@@ -100,5 +101,8 @@ pub mod __private_0_1_0 {
         Derived, Field, FieldDefault, FieldValue, Keyed, Persist, Place, Shadow, assert_distinct,
         check_field, default_value, key_field, serde,
     };
-    pub use txetcd_core::{Table, Uuid};
+    pub use txetcd_core::{
+        Index, IndexDeclaration, IndexKeys, Many, OnDelete, ReferenceDeclaration, Table, Unique, Uuid,
+        reference_key,
+    };
 }

@@ -7,7 +7,7 @@ use txetcd::{Database, Error};
 
 /// Counts the requests of a transaction, of which there must have been others before: the first one of a
 /// process also asks for its lease.
-async fn requests<T>(db: &Database, transaction: impl AsyncFn() -> txetcd::Result<T>) -> u64 {
+pub(crate) async fn requests<T>(db: &Database, transaction: impl AsyncFn() -> txetcd::Result<T>) -> u64 {
     let before = db.stats().requests;
     transaction().await.unwrap();
     db.stats().requests - before

@@ -1,12 +1,12 @@
 //! The stores that the tests run on.
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use txetcd::{Database, DatabaseBuilder, Persist, Uuid, embedded};
 
-use crate::own_server::{OwnServer, binaries, pairs, temporary_directory};
+use crate::own_server::{OwnServer, binaries, temporary_directory};
+use crate::servers::servers;
 
 /// Makes of each function one test on memory, one on a file, and one on all etcd servers.
 macro_rules! stores {
@@ -117,6 +117,14 @@ impl Store {
         self.builder().connect().await.expect("a connection")
     }
 
+    /// Where another process finds a server's store: the URL and the namespace.
+    pub(crate) fn address(&self) -> Option<(&str, &str)> {
+        match &self.place {
+            Place::Server { url, .. } => Some((url, &self.namespace)),
+            Place::Embedded { .. } => None,
+        }
+    }
+
     /// Several connections, as several processes would have them.
     pub(crate) async fn connect_many(&self, count: usize) -> Vec<Database> {
         let mut databases = Vec::new();
@@ -135,18 +143,6 @@ impl fmt::Debug for Store {
             Place::Server { name, .. } => write!(f, "etcd {name}"),
         }
     }
-}
-
-fn servers() -> &'static [(String, String)] {
-    static SERVERS: OnceLock<Vec<(String, String)>> = OnceLock::new();
-    static STARTED: OnceLock<OwnServer> = OnceLock::new();
-    SERVERS.get_or_init(|| match std::env::var("TXETCD_TEST_SERVERS") {
-        Ok(listed) => pairs(&listed),
-        Err(_) => {
-            let server = STARTED.get_or_init(|| OwnServer::start(&binaries()[0].1, &[]));
-            vec![("on the PATH".to_owned(), server.url())]
-        }
-    })
 }
 
 /// Runs a test on stores that it has for itself, because it compacts them: their URLs, one after the other.

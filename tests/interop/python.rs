@@ -4,10 +4,39 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// The running `python.py`.
+/// What Python itself has made, and by which versions.
+pub(crate) fn vectors() -> &'static Value {
+    static VECTORS: LazyLock<Value> = LazyLock::new(|| {
+        let vectors = include_str!("../../txetcd-core/tests/vectors/python_maps.json");
+        serde_json::from_str(vectors).expect("JSON")
+    });
+    &VECTORS
+}
+
+/// The interpreter that has the packages of these versions; none, with a word why, where it cannot be had.
+///
+/// # Panics
+/// If it cannot be had where it must be, in `cargo xtask test`.
+pub(crate) fn interpreter() -> Option<PathBuf> {
+    static INTERPRETER: LazyLock<Result<PathBuf, String>> =
+        LazyLock::new(|| environment(&vectors()["versions"]));
+    match &*INTERPRETER {
+        Ok(python) => Some(python.clone()),
+        Err(reason) if env::var_os("TXETCD_TEST_SERVERS").is_some() => {
+            panic!("the interop test needs Python and packages from PyPI: {reason}")
+        }
+        Err(reason) => {
+            println!("the interop test is left out: {reason}");
+            None
+        }
+    }
+}
+
+/// The running `answer.py`.
 pub(crate) struct Python {
     process: Child,
     questions: ChildStdin,
@@ -15,27 +44,13 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// Starts it with the packages of these versions, or says why not.
-    ///
-    /// # Panics
-    /// If it cannot be had where it must be, in `cargo xtask test`.
-    pub(crate) fn start(versions: &Value) -> Option<Self> {
-        match environment(versions) {
-            Ok(python) => Some(Self::run(&python)),
-            Err(reason) if env::var_os("TXETCD_TEST_SERVERS").is_some() => {
-                panic!("the interop test needs Python and packages from PyPI: {reason}")
-            }
-            Err(reason) => {
-                println!("the interop test is left out: {reason}");
-                None
-            }
-        }
-    }
-
-    fn run(python: &Path) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/python.py");
-        let mut process = Command::new(python)
+    /// Starts it on a namespace of a server.
+    pub(crate) fn start(interpreter: &Path, url: &str, namespace: &str) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/answer.py");
+        let mut process = Command::new(interpreter)
             .arg(script)
+            .args([url, namespace])
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -35,6 +35,7 @@ pub enum Kind {
     Conflict,
     AlreadyExists,
     UniqueViolation,
+    ReferenceViolation,
     NotFound,
     Decode,
     SchemaMismatch,
@@ -125,6 +126,11 @@ impl Error {
     /// An `insert` met a row that is there already.
     pub fn is_already_exists(&self) -> bool {
         self.0.kind == Kind::AlreadyExists
+    }
+
+    /// A row refers to one that is not there, or one that is referred to was to be deleted.
+    pub fn is_reference_violation(&self) -> bool {
+        self.0.kind == Kind::ReferenceViolation
     }
 
     /// Another row has this value in a unique index.

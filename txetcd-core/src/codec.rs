@@ -15,6 +15,9 @@ mod compression;
 mod flatbuffers;
 #[cfg(feature = "json")]
 mod json;
+mod limit;
+#[cfg(any(feature = "json", feature = "msgpack", feature = "pickle", feature = "postcard"))]
+mod limited;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 #[cfg(feature = "pickle")]
@@ -44,6 +47,9 @@ pub use set::{OidSet, StringSet, UuidSet};
 pub use unknown::KeepsUnknown;
 
 /// A format for values of type `T`, marshalled as `M` says.
+///
+/// The codecs of this library that carry nested values refuse more than 128 arrays, maps and variants with a content
+/// inside each other, and more than 256 options and newtypes, in writing as in reading.
 #[diagnostic::on_unimplemented(
     message = "the codec `{Self}` cannot store a `{T}`",
     label = "this codec does not fit the type"

@@ -15,6 +15,7 @@ pub use builder::DatabaseBuilder;
 pub use stats::Stats;
 pub use status::Status;
 
+use crate::catalogue::agreement::Agreed;
 use crate::catalogue::slots::Slots;
 use crate::engine::Engine;
 use crate::engine::committer::Outcome;
@@ -111,31 +112,47 @@ impl Database {
         E: From<Error> + Send,
         T: Send,
     {
+        Ok(self.write_with_revision(closure).await?.0)
+    }
+
+    /// As [`write`](Self::write), with the revision of the commit, or, if nothing was written, the one that was read,
+    /// if anything was.
+    pub(crate) async fn write_with_revision<T, E, F>(&self, closure: F) -> Result<(T, Option<i64>), E>
+    where
+        F: for<'a> TxnFn<&'a WriteTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
         self.writable()?;
         let engine = &self.engine;
         let mut attempts = engine.policy.start();
         let mut after = None;
         loop {
-            let txn = WriteTxn::new(engine, after.take());
+            let txn = WriteTxn::new(self, after.take());
             let result = closure.call_it(&txn).await;
-            let attempt = txn.into_view().finish();
-            if attempt.compacted {
+            let view = txn.into_view();
+            let concluded = match result {
+                Ok(value) => self.conclude(&view).await.map(|schemas| (value, schemas)).map_err(E::from),
+                Err(error) => Err(error),
+            };
+            if view.is_compacted() {
                 if !attempts.again_after_compaction() {
                     return Err(engine.out_of_time("what it read was compacted").into());
                 }
                 Engine::count(&engine.counters.retries);
                 continue;
             }
-            let value = result?;
+            let (value, schemas) = concluded?;
             let began = Instant::now();
-            match engine.commit(attempt, attempts.deadline()).await? {
-                Outcome::Committed(_) => {
+            match engine.commit(view.finish(schemas), attempts.deadline()).await? {
+                Outcome::Committed(revision) => {
                     Engine::count(&engine.counters.transactions);
-                    return Ok(value);
+                    return Ok((value, revision));
                 }
                 Outcome::Conflict(conflict) => {
                     Engine::count(&engine.counters.conflicts);
                     tracing::debug!(keys = ?conflict.keys, "conflict");
+                    self.agree_again(&conflict.schemas).await?;
                     after = Some(attempts.again(conflict, began.elapsed()).await?);
                     Engine::count(&engine.counters.retries);
                 }
@@ -150,7 +167,7 @@ impl Database {
     /// [`Error::is_read_only`] if the database was opened read-only.
     pub async fn begin(&self) -> Result<WriteTxn> {
         self.writable()?;
-        Ok(WriteTxn::new(&self.engine, None))
+        Ok(WriteTxn::new(self, None))
     }
 
     /// Asks the store how it is.
@@ -182,7 +199,7 @@ impl Database {
         loop {
             let txn = ReadTxn::new(&self.engine, revision);
             let result = closure.call_it(&txn).await;
-            let compacted = txn.into_view().finish().compacted;
+            let compacted = txn.into_view().is_compacted();
             // A fixed revision is as compacted the next time.
             if compacted && revision.is_none() && attempts.again_after_compaction() {
                 Engine::count(&self.engine.counters.retries);
@@ -194,8 +211,16 @@ impl Database {
         }
     }
 
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     pub(crate) fn slots(&self) -> &Slots {
         &self.engine.slots
+    }
+
+    pub(crate) fn agreed(&self) -> &Agreed {
+        &self.engine.agreed
     }
 
     fn writable(&self) -> Result<()> {

@@ -12,7 +12,8 @@
 //!    |- known       what is known of it without asking
 //!    |- batch       reads that are asked for together travel together
 //!    |- read_set    what was read: what must still hold at commit
-//!    `- write_set   what is to be written, not sent before commit
+//!    |- write_set   what is to be written, not sent before commit
+//!    `- schema      the tables' indexes, whose entries follow from the rows that are written
 //!    |
 //!  plan        read set + write set -> guards, operations and the reads for the next attempt, within etcd's limits
 //!    |
@@ -37,6 +38,7 @@ pub(crate) mod naming;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod read_set;
+pub(crate) mod schema;
 pub(crate) mod sequencer;
 pub(crate) mod snapshot;
 pub(crate) mod view;
@@ -48,6 +50,7 @@ use std::time::Duration;
 
 use txetcd_client::Client;
 
+use crate::catalogue::agreement::Agreed;
 use crate::catalogue::slots::Slots;
 use sequencer::Sequencer;
 
@@ -60,6 +63,7 @@ pub(crate) struct Engine {
     pub(crate) sequencer: Arc<Sequencer>,
     pub(crate) counters: Counters,
     pub(crate) slots: Arc<Slots>,
+    pub(crate) agreed: Agreed,
 }
 
 /// What the server accepts in one transaction.
@@ -91,7 +95,15 @@ impl Engine {
     pub(crate) fn new(client: Client, limits: Limits, policy: policy::Policy, session_ttl: Duration) -> Self {
         let limits = Limits { namespace: client.namespace().len(), ..limits };
         let sequencer = Arc::new(Sequencer::new(client.clone(), session_ttl));
-        Self { client, limits, policy, sequencer, counters: Counters::default(), slots: Arc::default() }
+        Self {
+            client,
+            limits,
+            policy,
+            sequencer,
+            counters: Counters::default(),
+            slots: Arc::default(),
+            agreed: Agreed::default(),
+        }
     }
 
     pub(crate) fn count(counter: &AtomicU64) {

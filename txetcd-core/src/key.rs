@@ -39,6 +39,7 @@ mod like;
 mod option;
 mod prefix;
 pub(crate) mod read;
+pub(crate) mod row;
 mod scalar;
 mod text;
 #[cfg(feature = "time")]
@@ -110,6 +111,11 @@ pub trait KeyLike<K: Key>: Send + Sync {
     /// # Errors
     /// As [`Key::encode_part`].
     fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError>;
+
+    /// How many bytes it has at most, as [`Key::size_hint`].
+    fn key_size_hint(&self) -> usize {
+        0
+    }
 }
 
 impl<K: Key> KeyLike<K> for K {
@@ -119,6 +125,10 @@ impl<K: Key> KeyLike<K> for K {
 
     fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
         self.encode_part(out)
+    }
+
+    fn key_size_hint(&self) -> usize {
+        self.size_hint()
     }
 }
 

@@ -9,18 +9,25 @@ mod engine;
 #[doc(hidden)]
 pub mod evolution;
 mod follow;
+mod index;
 pub mod key;
 mod oid;
 pub mod persist;
 pub mod pmap;
+mod reference;
 mod table;
 mod timestamp;
 mod txn;
 
-pub use catalogue::TableInfo;
+pub use catalogue::{IndexInfo, IndexState, TableInfo};
 pub use database::{At, Database, DatabaseBuilder, Stats, Status};
 pub use evolution::migrate::{Migrate, MigrateProgress};
+pub use index::{
+    Index, IndexDeclaration, IndexKeys, IndexReport, IndexValue, Many, Rebuild, RebuildProgress, Unique,
+    Verify,
+};
 pub use oid::Oid;
+pub use reference::{OnDelete, ReferenceDeclaration, reference_key};
 pub use table::live::{Live, LiveIter};
 pub use table::scan::{Page, Scan, Token};
 pub use table::watch::{Change, ChangeStream, Stored, TableWatch};

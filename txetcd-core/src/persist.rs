@@ -8,7 +8,9 @@ use serde::{Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::codec::{Codec, CodecError, Compression, Marshal};
+use crate::index::IndexDeclaration;
 use crate::key::Key;
+use crate::reference::ReferenceDeclaration;
 
 /// A struct that is a row of a typed table. Implemented by `#[derive(Persist)]`.
 #[diagnostic::on_unimplemented(
@@ -29,6 +31,13 @@ pub trait Persist: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The stored fields, in order; empty for an enum or a tuple struct.
     const FIELDS: &'static [Field];
+    /// The indexes of the table.
+    const INDEXES: &'static [IndexDeclaration<Self>] = &[];
+    /// Their slots.
+    #[doc(hidden)]
+    const INDEX_SLOTS: &'static [u16] = &[];
+    /// The fields that refer to rows of tables.
+    const REFERENCES: &'static [ReferenceDeclaration<Self>] = &[];
     /// How values are compressed after encoding.
     const COMPRESSION: Compression;
     /// The version of the declaration, which the catalogue remembers.
@@ -83,21 +92,48 @@ pub struct Field {
     pub optional: bool,
 }
 
-/// Stops the compiler if two tables are in one place. For `schema!`.
+/// Stops the compiler if two tables are in one place, or one is where an index is. For `schema!`.
 #[doc(hidden)]
-pub const fn assert_distinct(places: &[Place]) {
+pub const fn assert_distinct(tables: &[(Place, &[u16])]) {
     let mut at = 0;
-    while at < places.len() {
+    while at < tables.len() {
         let mut other = at + 1;
-        while other < places.len() {
+        while other < tables.len() {
             assert!(
-                !places[at].is_same(places[other]),
+                !tables[at].0.is_same(tables[other].0),
                 "two tables of this schema have the same slot or oid"
+            );
+            assert!(
+                !meet(tables[at], tables[other]),
+                "an index of this schema has the slot of another index or of a table"
             );
             other += 1;
         }
         at += 1;
     }
+}
+
+/// Whether an index of one table is in a slot of the other one.
+const fn meet(one: (Place, &[u16]), other: (Place, &[u16])) -> bool {
+    let mut at = 0;
+    while at < one.1.len() {
+        if has(other.1, Place::Slot(one.1[at])) {
+            return true;
+        }
+        at += 1;
+    }
+    has(one.1, other.0) || has(other.1, one.0)
+}
+
+const fn has(slots: &[u16], place: Place) -> bool {
+    let mut at = 0;
+    while at < slots.len() {
+        if place.is_same(Place::Slot(slots[at])) {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 /// A row that holds its own key in the field marked `#[pmap(key)]`.

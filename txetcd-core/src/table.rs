@@ -18,6 +18,7 @@ use txetcd_client::{Error, Result, error::Kind};
 use crate::catalogue::slots::Slots;
 use crate::database::Database;
 use crate::evolution::{decode_row, encode_row};
+use crate::index::declaration::{entries_of, references_of, schema_of};
 use crate::key::{KeyLike, KeyPrefix};
 use crate::persist::{Keyed, Persist, Place};
 use crate::txn::{Read, WriteTxn};
@@ -123,8 +124,8 @@ impl<T: Persist> Table<T> {
         Self::rows(txn)?.take(txn, key).await
     }
 
-    /// Deletes all rows. Buffered. It is one operation, and one more for each row that the transaction puts into the
-    /// table afterwards.
+    /// Deletes all rows, and the entries of all indexes. Buffered. It is one operation for the table and one for each
+    /// index, and one more for each row and entry that the transaction puts into them afterwards.
     ///
     /// # Errors
     /// None today.
@@ -196,26 +197,35 @@ impl<T: Persist> Table<T> {
     }
 
     fn rows_in(slots: &Slots) -> Result<Rows<T::Key, T>> {
-        let slot = match T::PLACE {
-            Place::Slot(slot) => slot,
-            Place::Catalogue(oid) => slots.get(&oid).ok_or_else(|| {
-                Error::new(
-                    Kind::InvalidArgument,
-                    format!(
-                        "{0}: its slot is in the catalogue: call `db.attach::<{0}>().await?` once after connecting",
-                        T::NAME
-                    ),
-                )
-            })?,
-        };
-        Ok(Rows {
+        let slot = slots.resolve(T::PLACE).ok_or_else(|| not_attached(T::NAME))?;
+        Ok(Rows::of(slot))
+    }
+}
+
+/// The error of a table whose slot is in the catalogue and was not looked up.
+pub(crate) fn not_attached(name: &str) -> Error {
+    Error::new(
+        Kind::InvalidArgument,
+        format!(
+            "{name}: its slot is in the catalogue: call `db.attach::<{name}>().await?` once after connecting"
+        ),
+    )
+}
+
+impl<T: Persist> Rows<T::Key, T> {
+    /// The rows of `T`, whose table is in this slot.
+    pub(crate) fn of(slot: u16) -> Self {
+        Self {
             slot,
-            name: T::NAME,
+            schema: schema_of::<T>(),
             encode: encode_row,
             decode: decode_row,
+            entries: entries_of::<T>,
+            references: references_of::<T>,
+            remembers: T::KEEPS_UNKNOWN || !T::INDEXES.is_empty(),
             keeps_unknown: T::KEEPS_UNKNOWN,
             key: PhantomData,
-        })
+        }
     }
 }
 

@@ -7,12 +7,12 @@
 mod closure;
 
 use std::fmt;
-use std::sync::Arc;
 
 use txetcd_client::{Error, Held, Result, deadline_after, error::Kind};
 
 pub use closure::TxnFn;
 
+use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::committer::Outcome;
 use crate::engine::conflict::Conflict;
@@ -51,7 +51,7 @@ pub struct ReadTxn {
 /// discards them.
 pub struct WriteTxn {
     view: View,
-    engine: Arc<Engine>,
+    db: Database,
 }
 
 impl ReadTxn {
@@ -71,10 +71,11 @@ impl ReadTxn {
 
 impl WriteTxn {
     /// An attempt that starts with what is known from a conflict, if there was one.
-    pub(crate) fn new(engine: &Arc<Engine>, after: Option<Conflict>) -> Self {
+    pub(crate) fn new(db: &Database, after: Option<Conflict>) -> Self {
+        let engine = db.engine();
         let (revision, known) = after.map_or((None, Known::default()), |after| (after.revision, after.known));
         let snapshot = Snapshot::new(engine.client.clone(), engine.limits.ops, revision);
-        Self { view: View::recording(snapshot, engine.slots.clone(), known), engine: engine.clone() }
+        Self { view: View::recording(snapshot, engine.slots.clone(), known), db: db.clone() }
     }
 
     pub(crate) fn into_view(self) -> View {
@@ -106,7 +107,7 @@ impl WriteTxn {
     /// another connection.
     pub fn guard(&self, lock: &impl Held) -> Result<()> {
         let lock = lock.hold();
-        lock.check(&self.engine.client)?;
+        lock.check(&self.db.engine().client)?;
         self.view.guard(lock);
         Ok(())
     }
@@ -120,14 +121,16 @@ impl WriteTxn {
     /// [`Error::is_too_large`] if etcd would not take it. After any error
     /// but [`Error::is_commit_unknown`] nothing was written.
     pub async fn commit(self) -> Result<i64> {
-        let Self { view, engine } = self;
-        let attempt = view.finish();
-        if attempt.compacted {
+        let Self { view, db } = self;
+        let engine = db.engine();
+        let concluded = db.conclude(&view).await;
+        if view.is_compacted() {
             return Err(Error::new(
                 Kind::Conflict,
                 "the revision that the transaction read was compacted before it was committed; nothing was written: try again",
             ));
         }
+        let attempt = view.finish(concluded?);
         match engine.commit(attempt, deadline_after(engine.policy.timeout)).await? {
             Outcome::Committed(revision) => {
                 Engine::count(&engine.counters.transactions);
@@ -138,7 +141,8 @@ impl WriteTxn {
             }
             Outcome::Conflict(conflict) => {
                 Engine::count(&engine.counters.conflicts);
-                Err(conflict.already_exists.clone().unwrap_or_else(|| by_hand_conflict(&conflict)))
+                db.agree_again(&conflict.schemas).await?;
+                Err(conflict.violation.clone().unwrap_or_else(|| by_hand_conflict(&conflict)))
             }
         }
     }

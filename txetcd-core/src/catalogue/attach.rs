@@ -2,12 +2,20 @@
 
 use txetcd_client::{Error, Result, error::Kind};
 
+use super::agreement::Agreement;
 use super::declaration::Declaration;
 use super::entry::{CATALOGUE, TableInfo};
+use super::indexes::IndexState;
+use super::state::catalogued;
 use crate::database::Database;
+use crate::engine::bookkeeping::{build_key, catalogue_key};
 use crate::engine::bounds::Bounds;
-use crate::engine::view::RangeOptions;
+use crate::engine::schema::{IndexMeta, TableSchema};
+use crate::engine::snapshot::unexpected_answer;
+use crate::engine::view::{RangeOptions, Row};
+use crate::index::declaration::schema_of;
 use crate::persist::{Persist, Place};
+use crate::reference::keep::Referrer;
 use crate::table::Table;
 use crate::table::scan::Scan;
 use crate::txn::{Read, WriteTxn, sealed::Sealed as _};
@@ -19,16 +27,24 @@ impl Database {
     /// connecting, before it is used. For a table with a fixed slot attaching is the way to find out early that
     /// another program declares it differently. New fields that older rows can do without are entered.
     ///
+    /// A new index of a table that has rows is entered as being built: from then on every program that writes to the
+    /// table must keep it, and who does not declare it gets [`Error::is_schema_mismatch`]; it can be read after
+    /// [`Table::rebuild_indexes`]. An index that is not declared any more is removed, with its entries.
+    ///
     /// # Errors
     /// [`Error::is_schema_mismatch`] if the catalogue has the table with another key type, codec, compression or
     /// name, or with fields that a row as declared cannot do without; the message has both sides.
     /// [`Error::is_not_found`] if the table is not in the catalogue and the database is read-only.
     pub async fn attach<T: Persist>(&self) -> Result<Table<T>> {
         let declaration = Declaration::of::<T>();
+        let schema = schema_of::<T>();
         let slot = if self.client().is_read_only() {
             self.read(async |txn| look_up(txn, &declaration).await).await?
         } else {
-            self.write(async |txn| enter(txn, &declaration).await).await?
+            let entered = self
+                .write_with_revision(async |txn: &WriteTxn| enter(txn, &declaration, Removed::Dropped).await)
+                .await?;
+            self.entered(&entered, schema)?.0
         };
         if let Place::Catalogue(oid) = declaration.place {
             self.slots().remember(oid, slot);
@@ -43,6 +59,47 @@ impl Database {
     pub async fn tables(&self) -> Result<Vec<TableInfo>> {
         self.read(async |txn| entries(txn).await).await
     }
+
+    /// Remembers that the catalogue's row agrees with the program. Returns the slot and the row's revision.
+    pub(super) fn entered(
+        &self,
+        (entered, revision): &(Entered, Option<i64>),
+        schema: &'static dyn TableSchema,
+    ) -> Result<(u16, i64)> {
+        let mod_revision = entered.mod_revision.or(*revision).ok_or_else(unexpected_answer)?;
+        let references = schema.references();
+        for (at, (reference, target)) in references.iter().zip(&entered.targets).enumerate() {
+            if let Place::Catalogue(oid) = reference.place {
+                self.slots().remember(oid, *target);
+            }
+            self.agreed().refer(Referrer { target: *target, slot: entered.slot, schema, at });
+        }
+        self.agreed().set(entered.slot, schema, Agreement::new(mod_revision, &entered.referenced_by));
+        Ok((entered.slot, mod_revision))
+    }
+}
+
+/// A table that is in the catalogue now.
+#[derive(Debug)]
+pub(super) struct Entered {
+    slot: u16,
+    /// The revision of its row; `None` if this transaction writes it.
+    mod_revision: Option<i64>,
+    /// Whether all of its indexes can be read.
+    pub(super) ready: bool,
+    /// The slots of tables that refer to it.
+    referenced_by: Vec<u16>,
+    /// The slots of the tables that it refers to, in the order of its references.
+    targets: Vec<u16>,
+}
+
+/// What happens to indexes that the catalogue has and the struct does not declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// They are removed, with their entries.
+    Dropped,
+    /// It is an error: another program may rely on them.
+    Refused,
 }
 
 async fn entries<R: Read>(txn: &R) -> Result<Vec<TableInfo>> {
@@ -50,8 +107,13 @@ async fn entries<R: Read>(txn: &R) -> Result<Vec<TableInfo>> {
 }
 
 async fn look_up<R: Read>(txn: &R, declaration: &Declaration) -> Result<u16> {
-    match (declaration.find(&entries(txn).await?), declaration.place) {
-        (Some(entry), _) => Ok(declaration.agree(entry)?.slot),
+    let entries = entries(txn).await?;
+    match (declaration.find(&entries), declaration.place) {
+        (Some(entry), _) => {
+            let agreed = declaration.agree(entry)?;
+            declaration.reconcile(&agreed, others(&entries, agreed.slot), IndexState::Building)?;
+            Ok(agreed.slot)
+        }
         (None, Place::Slot(slot)) => Ok(slot),
         (None, Place::Catalogue(oid)) => Err(Error::new(
             Kind::NotFound,
@@ -62,37 +124,161 @@ async fn look_up<R: Read>(txn: &R, declaration: &Declaration) -> Result<u16> {
     }
 }
 
+/// Enters a table, with its indexes: an index that is new is ready if the table has no rows.
+///
 /// Reads the whole catalogue, so that two processes which enter tables at the same time meet in a conflict, and
 /// one of them sees what the other one entered.
-async fn enter(txn: &WriteTxn, declaration: &Declaration) -> Result<u16> {
+pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Removed) -> Result<Entered> {
+    let entered = enter_one(txn, declaration, removed).await?;
+    let targets = enter_references(txn, declaration, entered.slot, removed).await?;
+    let row = txn.view().get(vec![catalogue_key(entered.slot)]).await?.pop().flatten();
+    let mod_revision = row.map(|row| row.mod_revision()).filter(|revision| *revision != 0);
+    Ok(Entered { mod_revision, targets, ..entered })
+}
+
+async fn enter_one(txn: &WriteTxn, declaration: &Declaration, removed: Removed) -> Result<Entered> {
     let entries = entries(txn).await?;
-    match declaration.find(&entries) {
-        Some(entry) => {
-            let agreed = declaration.agree(entry.clone())?;
-            if agreed != entry {
-                CATALOGUE.put(txn, &agreed.slot, &agreed)?;
-            }
-            Ok(agreed.slot)
+    let found = declaration.find(&entries);
+    let mut agreed = match &found {
+        // Programs that differ in what does not matter to indexes would else overwrite each other's rows for ever.
+        Some(entry) if removed == Removed::Refused => {
+            declaration.agree(entry.clone())?;
+            entry.clone()
         }
+        Some(entry) => declaration.agree(entry.clone())?,
         None => {
             let slot = match declaration.place {
                 Place::Slot(slot) => slot,
-                Place::Catalogue(_) => free_slot(txn, &entries).await?,
+                Place::Catalogue(_) => free_slot(txn, declaration, &entries).await?,
             };
-            CATALOGUE.insert(txn, &slot, &declaration.entry(slot))?;
-            Ok(slot)
+            declaration.entry(slot)
+        }
+    };
+    let slot = agreed.slot;
+    if let Some(other) = others(&entries, slot).find(|other| other.slots().any(|taken| taken == slot)) {
+        return Err(declaration.mismatch(
+            slot,
+            format!(
+                "the catalogue has an index of {} (slot {}) in this slot: use another one",
+                other.name, other.slot
+            ),
+        ));
+    }
+    let is_new = |index: &&IndexMeta| !agreed.indexes.iter().any(|stored| stored.slot == index.slot);
+    let mut new = declaration.indexes.iter().filter(is_new).peekable();
+    let state = if new.peek().is_some() && !txn.view().is_stored_empty(slot).await? {
+        IndexState::Building
+    } else {
+        IndexState::Ready
+    };
+    for index in new {
+        require_entries(txn, declaration, slot, index).await?;
+    }
+    let reconciled = declaration.reconcile(&agreed, others(&entries, slot), state)?;
+    if removed == Removed::Refused
+        && let Some(index) = agreed.indexes.iter().find(|index| reconciled.removed.contains(&index.slot))
+    {
+        return Err(declaration.mismatch(
+            slot,
+            format!(
+                "the catalogue has an index that is not declared, and so would not be kept: {} (slot {}). Nothing was \
+                 written: declare the index, or remove it with `db.attach`",
+                index.described(),
+                index.slot
+            ),
+        ));
+    }
+    if reconciled
+        .indexes
+        .iter()
+        .any(|index| index.state == IndexState::Building && !agreed.indexes.contains(index))
+    {
+        // What was built so far was without this index.
+        txn.view().delete(build_key(slot));
+    }
+    reconciled.removed.iter().for_each(|slot| txn.view().clear(Bounds::slot(*slot)));
+    agreed.indexes = reconciled.indexes;
+    if removed == Removed::Dropped {
+        declaration.rename(&mut agreed.indexes);
+    }
+    let ready = agreed.indexes.iter().all(|index| index.state == IndexState::Ready);
+    match found {
+        Some(entry) if entry == agreed => {}
+        Some(_) => CATALOGUE.put(txn, &slot, &agreed)?,
+        None => CATALOGUE.insert(txn, &slot, &agreed)?,
+    }
+    Ok(Entered { slot, mod_revision: None, ready, referenced_by: agreed.referenced_by, targets: Vec::new() })
+}
+
+/// Enters the tables that a table refers to, if they are not there, and that it does.
+async fn enter_references(
+    txn: &WriteTxn,
+    declaration: &Declaration,
+    slot: u16,
+    removed: Removed,
+) -> Result<Vec<u16>> {
+    let mut targets = Vec::new();
+    for reference in &declaration.references {
+        let target = if reference.place == declaration.place {
+            slot
+        } else {
+            enter_one(txn, &(reference.declaration)(), Removed::Refused).await?.slot
+        };
+        targets.push(target);
+        let table = catalogued(txn.view(), target).await?;
+        if let Some(mut table) = table.filter(|table| !table.referenced_by.contains(&slot)) {
+            table.referenced_by.push(slot);
+            CATALOGUE.put(txn, &target, &table)?;
         }
     }
+    if removed == Removed::Dropped {
+        let former =
+            |table: &TableInfo| table.referenced_by.contains(&slot) && !targets.contains(&table.slot);
+        for mut table in entries(txn).await?.into_iter().filter(former) {
+            table.referenced_by.retain(|referrer| *referrer != slot);
+            CATALOGUE.put(txn, &table.slot.clone(), &table)?;
+        }
+    }
+    Ok(targets)
+}
+
+/// A slot that has rows already may have entries that another program made, and not rows of something else, which
+/// building the index would take for stale entries.
+async fn require_entries(
+    txn: &WriteTxn,
+    declaration: &Declaration,
+    slot: u16,
+    index: &IndexMeta,
+) -> Result<()> {
+    let first = RangeOptions { reverse: false, keys_only: false, remember: false, limit: 10 };
+    let page = txn.view().page(Bounds::slot(index.slot), first).await?;
+    let is_entry = |row: &Row| {
+        let primary = index.primary_key(row.key(), row.value());
+        index.may_have(row.key(), row.value()) && primary.is_ok_and(declaration.is_key)
+    };
+    if page.rows.iter().all(is_entry) {
+        return Ok(());
+    }
+    Err(declaration.mismatch(
+        slot,
+        format!(
+            "slot {} of the index {} has rows that are not its entries: use another slot",
+            index.slot, index.name
+        ),
+    ))
+}
+
+fn others(entries: &[TableInfo], slot: u16) -> impl Iterator<Item = &TableInfo> + Clone {
+    entries.iter().filter(move |other| other.slot != slot)
 }
 
 /// The slot after the last one in the catalogue, as Python chooses it, or the next one that has no rows: tables
 /// with fixed slots need not be in the catalogue.
-async fn free_slot(txn: &WriteTxn, entries: &[TableInfo]) -> Result<u16> {
-    let last = entries.iter().map(|entry| entry.slot).max().unwrap_or(0);
-    let one_key = RangeOptions { reverse: false, keys_only: true, remember: false, limit: 1 };
-    for slot in last.saturating_add(1)..u16::MAX {
-        let page = txn.view().page(Bounds::prefix(slot.to_be_bytes().to_vec()), one_key).await?;
-        if page.rows.is_empty() {
+async fn free_slot(txn: &WriteTxn, declaration: &Declaration, entries: &[TableInfo]) -> Result<u16> {
+    let last = entries.iter().flat_map(TableInfo::slots).max().unwrap_or(0);
+    let is_own = |slot: u16| declaration.indexes.iter().any(|index| index.slot == slot);
+    for slot in (last.saturating_add(1)..u16::MAX).filter(|slot| !is_own(*slot)) {
+        if txn.view().is_stored_empty(slot).await? {
             return Ok(slot);
         }
     }

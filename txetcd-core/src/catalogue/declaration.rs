@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use super::entry::TableInfo;
 use crate::codec::{Codec, Compression};
+use crate::engine::schema::{IndexMeta, ReferenceMeta};
+use crate::key::Key as _;
 use crate::persist::{Field, Persist, Place};
 
 /// Who writes the rows that attaching writes.
@@ -20,6 +22,9 @@ pub(crate) struct Declaration {
     compression: Compression,
     fields: &'static [Field],
     version: u32,
+    pub(super) indexes: Vec<IndexMeta>,
+    pub(super) is_key: fn(&[u8]) -> bool,
+    pub(super) references: Vec<ReferenceMeta>,
 }
 
 impl Declaration {
@@ -32,6 +37,9 @@ impl Declaration {
             compression: T::COMPRESSION,
             fields: T::FIELDS,
             version: T::VERSION,
+            indexes: T::INDEXES.iter().map(|index| *index.meta()).collect(),
+            is_key: |bytes| T::Key::decode(bytes).is_ok(),
+            references: T::REFERENCES.iter().map(|reference| *reference.meta()).collect(),
         }
     }
 
@@ -44,7 +52,7 @@ impl Declaration {
         found.cloned()
     }
 
-    /// A first row for the table.
+    /// A first row for the table, without its indexes.
     pub(super) fn entry(&self, slot: u16) -> TableInfo {
         let oid = match self.place {
             Place::Slot(_) => Uuid::new_v4(),
@@ -62,11 +70,13 @@ impl Declaration {
             compression: Some(self.compression.to_string()),
             fields: Some(self.fields.iter().map(|field| field.name.to_owned()).collect()),
             version: Some(self.version),
+            indexes: Vec::new(),
+            referenced_by: Vec::new(),
         }
     }
 
     /// Checks that rows written as the catalogue says can be read as declared. Returns the catalogue's row with
-    /// this declaration in it.
+    /// this declaration in it, but for its indexes, which are as they were.
     pub(super) fn agree(&self, entry: TableInfo) -> Result<TableInfo> {
         let own = self.entry(entry.slot);
         // A row without a declaration is the Python library's, whose names are its own.
@@ -134,13 +144,13 @@ impl Declaration {
         }
     }
 
-    fn mismatch(&self, slot: u16, what: String) -> Error {
+    pub(super) fn mismatch(&self, slot: u16, what: String) -> Error {
         Error::new(Kind::SchemaMismatch, format!("{} (slot {slot}): {what}", self.name))
     }
 }
 
 /// The name of a type without the paths in it: `(String, u32)` for `(alloc::string::String, u32)`.
-fn short_name(name: &str) -> String {
+pub(super) fn short_name(name: &str) -> String {
     let mut short = String::new();
     let mut rest = name;
     while let Some(at) = rest.find("::") {

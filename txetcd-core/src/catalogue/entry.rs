@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::indexes::IndexInfo;
 use crate::codec::{Cbor, Codec, KeepsUnknown as _, Serde};
+use crate::engine::schema::Unindexed;
 use crate::table::rows::Rows;
 
 /// What the catalogue has of a table.
@@ -45,10 +47,23 @@ pub struct TableInfo {
     /// The version of its declaration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// Its indexes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<IndexInfo>,
+    /// The slots of tables whose rows refer to rows of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referenced_by: Vec<u16>,
+}
+
+impl TableInfo {
+    /// All slots that the table has: its own, and those of its indexes.
+    pub(super) fn slots(&self) -> impl Iterator<Item = u16> {
+        std::iter::once(self.slot).chain(self.indexes.iter().map(|index| index.slot))
+    }
 }
 
 /// The keys of [`TableInfo`]; what else a row has is kept when it is written again.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 13] = [
     "oid",
     "name",
     "description",
@@ -60,12 +75,14 @@ const KNOWN: [&str; 11] = [
     "compression",
     "fields",
     "version",
+    "indexes",
+    "referenced_by",
 ];
 
 /// The catalogue as a table of its own.
 pub(crate) const CATALOGUE: Rows<u16, TableInfo> = Rows {
     slot: 0,
-    name: "the catalogue",
+    schema: &Unindexed("the catalogue"),
     encode: |entry, before| {
         let mut value = Vec::new();
         <Cbor as Codec<_, Serde>>::encode(entry, &mut value)?;
@@ -75,6 +92,9 @@ pub(crate) const CATALOGUE: Rows<u16, TableInfo> = Rows {
         }
     },
     decode: |value| <Cbor as Codec<_, Serde>>::decode(value),
+    entries: |_, _| Ok(Vec::new()),
+    references: |_, _| Ok(Vec::new()),
+    remembers: true,
     keeps_unknown: true,
     key: PhantomData,
 };

@@ -42,12 +42,9 @@ use uuid::Uuid;
 /// Reading skips tags, so the tagged forms of Python are read as their contents: a set (258) as any collection,
 /// a datetime (0) or date (1004) as text or [`Timestamp`](crate::Timestamp), a `Decimal` (4) as its exponent and
 /// mantissa. A `Uuid` is read from text too. Indefinite lengths are accepted. Refused are bytes after the value,
-/// a key twice in a map, more elements than the type has, nesting beyond 128 levels, lengths beyond the end.
+/// a key twice in a map, more elements than the type has, [deep nesting](Codec), lengths beyond the end.
 #[derive(Debug, Clone, Copy)]
 pub struct Cbor;
-
-/// How deeply arrays and maps may be nested, in writing as in reading. JSON has the same limit.
-const MAX_DEPTH: usize = 128;
 
 impl<T, M: Marshal<T>> Codec<T, M> for Cbor {
     const NAME: &'static str = "cbor";

@@ -3,6 +3,7 @@
 use rmp_serde::Serializer;
 use rmp_serde::decode::{Deserializer, Error};
 
+use super::limited::Limits;
 use super::serde_message::{REFUSED, expectation};
 use super::{Codec, CodecError, Marshal};
 
@@ -13,19 +14,24 @@ mod scan;
 ///
 /// A unit variant is its name, any other variant a map from its name to its content. A [`Uuid`](crate::Uuid) is a
 /// `bin` of 16 bytes, a `Vec<u8>` an array of integers. Refused are bytes after the value, a key twice in a map,
-/// lengths beyond the end, and nesting beyond 128 levels. The Python library has no map type of this codec. Needs
+/// lengths beyond the end, and [deep nesting](Codec). The Python library has no map type of this codec. Needs
 /// the feature `msgpack`.
 #[derive(Debug, Clone, Copy)]
 pub struct MsgPack;
 
+const FORMAT: &str = "msgpack";
+
 impl<T, M: Marshal<T>> Codec<T, M> for MsgPack {
-    const NAME: &'static str = "msgpack";
+    const NAME: &'static str = FORMAT;
 
     fn encode(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let start = out.len();
         let mut serializer = Serializer::new(&mut *out).with_struct_map();
-        M::serialize(value, &mut serializer).map_err(|_| {
-            CodecError::new("msgpack: the serialization of the type, or of a part of it, failed")
+        let limits = Limits::new();
+        M::serialize(value, limits.around(&mut serializer)).map_err(|_| {
+            let failed =
+                || CodecError::new("msgpack: the serialization of the type, or of a part of it, failed");
+            limits.refusal(FORMAT).unwrap_or_else(failed)
         })?;
         // What could not be read again is not written.
         scan::check(&out[start..])
@@ -34,7 +40,9 @@ impl<T, M: Marshal<T>> Codec<T, M> for MsgPack {
     fn decode(bytes: &[u8]) -> Result<T, CodecError> {
         scan::check(bytes)?;
         let mut deserializer = Deserializer::from_read_ref(bytes);
-        M::deserialize(&mut deserializer).map_err(|error| refused(&error))
+        let limits = Limits::new();
+        M::deserialize(limits.around(&mut deserializer))
+            .map_err(|error| limits.refusal(FORMAT).unwrap_or_else(|| refused(&error)))
     }
 }
 

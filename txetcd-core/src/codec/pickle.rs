@@ -5,6 +5,7 @@
 
 use serde_pickle::{SerOptions, Serializer};
 
+use super::limited::Limits;
 use super::{Codec, CodecError, Marshal};
 
 mod error;
@@ -23,35 +24,38 @@ mod tree;
 ///
 /// Read are `None`, `bool`, `int` of up to 128 bits, `float`, `str`, `bytes`, `list`, `tuple`, `set`, `dict` of the
 /// protocols 2 to 5. Whatever would import or call something is refused, and so are bytes after the value, a key
-/// twice in a `dict`, nesting beyond 128 levels, and shared parts that together are out of proportion to the
+/// twice in a `dict`, [deep nesting](Codec), and shared parts that together are out of proportion to the
 /// stored bytes. Needs the feature `pickle`.
 #[derive(Debug, Clone, Copy)]
 pub struct Pickle;
 
-/// How deeply lists, tuples, sets and dicts may be nested, in writing as in reading.
-const MAX_DEPTH: usize = 128;
+const FORMAT: &str = "pickle";
 
 impl<T, M: Marshal<T>> Codec<T, M> for Pickle {
-    const NAME: &'static str = "pickle";
+    const NAME: &'static str = FORMAT;
 
     fn encode(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let start = out.len();
         // PROTO and STOP are not written by the serializer itself.
         out.extend_from_slice(&[parse::PROTO, 2]);
         let mut serializer = Serializer::new(&mut *out, SerOptions::new().proto_v2());
-        M::serialize(value, &mut serializer).map_err(|_| {
-            CodecError::new("pickle: the serialization of the type, or of a part of it, failed")
+        let limits = Limits::new();
+        M::serialize(value, limits.around(&mut serializer)).map_err(|_| {
+            let failed =
+                || CodecError::new("pickle: the serialization of the type, or of a part of it, failed");
+            limits.refusal(FORMAT).unwrap_or_else(failed)
         })?;
         out.push(parse::STOP);
         // What could not be read again is not written.
-        let tree = parse::parse(&out[start..])?;
-        tree.check_depth(MAX_DEPTH)?;
+        parse::parse(&out[start..])?;
         Ok(())
     }
 
     fn decode(bytes: &[u8]) -> Result<T, CodecError> {
         let tree = parse::parse(bytes)?;
         let budget = read::Budget::new(bytes.len());
-        Ok(M::deserialize(read::Item::root(&tree, &budget))?)
+        let limits = Limits::new();
+        M::deserialize(limits.around(read::Item::root(&tree, &budget)))
+            .map_err(|error| limits.refusal(FORMAT).unwrap_or_else(|| error.into()))
     }
 }

@@ -3,35 +3,37 @@
 use postcard::ser_flavors::Flavor;
 use postcard::{Deserializer, Error, Serializer};
 
+use super::limited::Limits;
 use super::{Codec, CodecError, Marshal};
-
-mod limit;
-
-use limit::{Limited, Limits};
 
 /// The [postcard wire format](https://postcard.jamesmunns.com/wire-format): the fields one after the other without
 /// their names, integers as varints.
 ///
 /// The smallest of the codecs, and the least forgiving: reading needs the very type that wrote, so a struct that
 /// changes its fields cannot read its older rows. Types that ask what is stored (`#[serde(untagged)]`, internally
-/// tagged enums, `flatten`) cannot be read. Refused are bytes after the value and nesting beyond 128 levels in
-/// reading, where an option or newtype around a struct is a level of its own. The Python library has no map type of
-/// this codec. Needs the feature `postcard`.
+/// tagged enums, `flatten`) cannot be read. Refused are bytes after the value and [deep nesting](Codec). The Python
+/// library has no map type of this codec. Needs the feature `postcard`.
 #[derive(Debug, Clone, Copy)]
 pub struct Postcard;
 
+const FORMAT: &str = "postcard";
+
 impl<T, M: Marshal<T>> Codec<T, M> for Postcard {
-    const NAME: &'static str = "postcard";
+    const NAME: &'static str = FORMAT;
 
     fn encode(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let mut serializer = Serializer { output: Buffer(out) };
-        M::serialize(value, &mut serializer).map_err(refused)
+        let limits = Limits::new();
+        M::serialize(value, limits.around(&mut serializer))
+            .map_err(|error| limits.refusal(FORMAT).unwrap_or_else(|| refused(error)))
     }
 
     fn decode(bytes: &[u8]) -> Result<T, CodecError> {
         let mut deserializer = Deserializer::from_bytes(bytes);
-        let limits = Limits::new(bytes.len());
-        let value = M::deserialize(Limited::new(&mut deserializer, &limits)).map_err(refused)?;
+        // Elements without bytes are counted beyond them, up to a million.
+        let limits = Limits::with_elements(bytes.len().saturating_add(1_000_000));
+        let value = M::deserialize(limits.around(&mut deserializer))
+            .map_err(|error| limits.refusal(FORMAT).unwrap_or_else(|| refused(error)))?;
         match deserializer.finalize() {
             Ok([]) => Ok(value),
             Ok(_) => Err(CodecError::new("postcard: bytes follow the value")),
@@ -75,7 +77,7 @@ fn refused(error: Error) -> CodecError {
         Error::SerdeSerCustom | Error::CollectStrError => {
             "the serialization of the type, or of a part of it, failed"
         }
-        Error::SerdeDeCustom => "the type refused the value, or it is nested too deeply",
+        Error::SerdeDeCustom => "the type refused the value",
         Error::WontImplement | Error::NotYetImplemented => {
             "the type asks what is stored, which the format does not say"
         }

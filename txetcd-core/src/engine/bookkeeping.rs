@@ -1,4 +1,4 @@
-//! The engine's own keys, in slot 65535 (see `docs/format.md`).
+//! The engine's own keys, in slot 65535, and the catalogue's (see `docs/format.md`).
 
 /// The slot that belongs to this library.
 pub(crate) const SLOT: u16 = u16::MAX;
@@ -9,6 +9,20 @@ pub(crate) fn slot_of(key: &[u8]) -> u16 {
         [high, low, ..] => u16::from_be_bytes([*high, *low]),
         _ => 0,
     }
+}
+
+/// `00 00 | slot`: the catalogue's row of the table in that slot.
+pub(crate) fn catalogue_key(slot: u16) -> Vec<u8> {
+    [[0, 0], slot.to_be_bytes()].concat()
+}
+
+/// `FF FF 'b' | slot`: where the next batch of building the indexes of a slot's table begins; gone when all are
+/// built.
+pub(crate) fn build_key(slot: u16) -> Vec<u8> {
+    let mut key = SLOT.to_be_bytes().to_vec();
+    key.push(b'b');
+    key.extend_from_slice(&slot.to_be_bytes());
+    key
 }
 
 /// `FF FF 'g' | slot`: put by every commit that deletes rows of a slot, never deleted. A transaction that

@@ -28,6 +28,18 @@ impl Bounds {
         Self { start: prefix, end }
     }
 
+    /// All keys of a slot.
+    pub(crate) fn slot(slot: u16) -> Self {
+        Self::prefix(slot.to_be_bytes().to_vec())
+    }
+
+    /// What is left behind (or, in reverse, before) a part that was read.
+    pub(crate) fn without(self, covered: Self, reverse: bool) -> Option<Self> {
+        let rest =
+            if reverse { Self::new(self.start, covered.start) } else { Self::new(covered.end, self.end) };
+        (!rest.is_empty()).then_some(rest)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.end <= self.start
     }

@@ -18,7 +18,6 @@ use txetcd_client::{Error, KeyValue, OpResponse, Result, Txn, TxnResponse, error
 
 use super::Engine;
 use super::conflict::Conflict;
-use super::naming::already_exists;
 use super::plan::Plan;
 use super::read_set::Mark;
 use super::sequencer::{Lane, Turn, number_in};
@@ -61,9 +60,11 @@ impl Engine {
             // It read one snapshot, so it is serializable as of then.
             return Ok(Outcome::Committed(attempt.revision));
         }
-        if let Some(key) = attempt.writes.absent().find(|key| is_present(attempt.reads.mark(key))) {
-            return Err(already_exists(key, &attempt.tables));
+        let mut absent = attempt.writes.absent();
+        if let Some((key, absence)) = absent.find(|(key, _)| is_present(attempt.reads.mark(key))) {
+            return Err(absence.violated(key, &attempt.tables));
         }
+        drop(absent);
         let plan = Plan::of(attempt, self.limits)?;
         let commit = tokio::spawn(self.clone().commit_plan(plan, deadline));
         commit

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use txetcd_client::{Compare, Error, GetRequest, Hold, Op, PutRequest, Result, Txn, error::Kind};
 
 use super::Limits;
-use super::bookkeeping::{generation_key, slot_of};
+use super::bookkeeping::{catalogue_key, generation_key, slot_of};
 use super::bounds::{Bounds, after};
 use super::read_set::{Mark, RangeRead, ReadSet};
 use super::view::Attempt;
@@ -41,6 +41,8 @@ pub(crate) struct Plan {
 /// A read for the next attempt.
 #[derive(Debug, Clone)]
 pub(crate) enum Prefetch {
+    /// The catalogue's row of the table in this slot, without its value.
+    Schema(u16),
     Key(Vec<u8>),
     /// The range of the read set that stands at this place, up to so many rows.
     Range {
@@ -52,6 +54,7 @@ pub(crate) enum Prefetch {
 impl Prefetch {
     fn request(&self, reads: &ReadSet) -> GetRequest {
         match self {
+            Self::Schema(slot) => GetRequest::new(catalogue_key(*slot)).keys_only(),
             Self::Key(key) => GetRequest::new(key.clone()),
             Self::Range { read, limit } => {
                 GetRequest::new(reads.ranges[*read].bounds.key_set()).limit(*limit)
@@ -82,8 +85,8 @@ impl Plan {
             return Err(Error::new(
                 Kind::TooLarge,
                 format!(
-                    "the transaction writes {} rows and ranges, but the server takes {} operations in one \
-                     transaction, of which txetcd needs {LANE_OPS}: split it, or raise the server's --max-txn-ops and \
+                    "the transaction writes {} rows, index entries and ranges, but the server takes {} operations in \
+                     one transaction, of which txetcd needs {LANE_OPS}: split it, or raise the server's --max-txn-ops and \
                      tell `builder().max_txn_ops(...)`",
                     ops.len(),
                     limits.ops,
@@ -143,10 +146,17 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
         let absent: Vec<&[u8]> = attempt
             .writes
             .absent()
+            .map(|(key, _)| key)
             .filter(|key| !attempt.reads.keys.contains_key(*key))
             .filter(|key| !units.iter().any(|unit| unit.is_range && unit.bounds.contains(key)))
             .collect();
-        let cost = generations.len() + absent.len() + units.iter().map(Unit::cost).sum::<usize>();
+        let schemas = &attempt.schemas;
+        let present: Vec<&[u8]> = unread(attempt, attempt.writes.present().map(|(key, _)| key)).collect();
+        let cost = schemas.len()
+            + generations.len()
+            + absent.len()
+            + present.len()
+            + units.iter().map(Unit::cost).sum::<usize>();
         if cost <= budget {
             let unchanged = attempt.revision.map_or(1, |revision| revision + 1);
             let mut guards: Vec<Compare> = Vec::with_capacity(cost);
@@ -159,7 +169,13 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
                         .map(|(key, mark)| Compare::mod_revision(key.clone()).eq(mark.mod_revision)),
                 );
             }
+            guards.extend(
+                schemas
+                    .iter()
+                    .map(|schema| Compare::mod_revision(catalogue_key(schema.slot)).eq(schema.mod_revision)),
+            );
             guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
+            guards.extend(present.into_iter().map(|key| Compare::mod_revision(key).gt(0)));
             guards.extend(
                 generations.into_iter().map(|slot| Compare::mod_revision(generation_key(slot)).lt(unchanged)),
             );
@@ -245,8 +261,7 @@ fn ops(attempt: &Attempt) -> Vec<Op> {
         ops.push(Op::delete(key));
     }
     for (key, put) in writes.puts() {
-        // A row keeps the lease that it was read with, unless it was deleted in between.
-        let lease = if put.replaces_deleted { 0 } else { reads.mark(key).map_or(0, |mark| mark.lease) };
+        let lease = put.lease(reads.mark(key));
         if lease != 0 {
             generations.insert(slot_of(key));
         }
@@ -254,6 +269,11 @@ fn ops(attempt: &Attempt) -> Vec<Op> {
     }
     ops.extend(generations.into_iter().map(|slot| Op::put(generation_key(slot), [])));
     ops
+}
+
+/// The keys that were not read one by one, and so have no guard of their own yet.
+fn unread<'a>(attempt: &'a Attempt, keys: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
+    keys.filter(|key| !attempt.reads.keys.contains_key(*key))
 }
 
 fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
@@ -264,9 +284,12 @@ fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
         bytes = rest.unwrap_or(bytes);
         rest.is_some()
     };
-    // First what was inserted, so that the next attempt finds out that it is there.
-    let absent = attempt.writes.absent().filter(|key| !reads.keys.contains_key(*key));
-    let mut prefetch: Vec<Prefetch> = absent.map(|key| Prefetch::Key(key.to_vec())).collect();
+    // First what ends the transaction: a schema that changed, and what was inserted and is there.
+    let schemas = attempt.schemas.iter().map(|schema| Prefetch::Schema(schema.slot));
+    let absent = attempt.writes.absent().map(|(key, _)| key);
+    let required = unread(attempt, absent.chain(attempt.writes.present().map(|(key, _)| key)));
+    let mut prefetch: Vec<Prefetch> =
+        schemas.chain(required.map(|key| Prefetch::Key(key.to_vec()))).collect();
     let keys = reads.keys.iter().filter(|(_, mark)| fits(mark.size));
     prefetch.extend(keys.map(|(key, _)| Prefetch::Key(key.clone())));
     for (read, range) in reads.ranges.iter().enumerate() {
@@ -283,7 +306,8 @@ fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::write_set::WriteSet;
+    use crate::engine::naming::Tables;
+    use crate::engine::write_set::{NewRow, WriteSet};
 
     const LIMITS: Limits = Limits { ops: 128, bytes: 1 << 20, namespace: 0 };
     const BUDGET: usize = 127;
@@ -301,9 +325,9 @@ mod tests {
             revision: Some(50),
             reads,
             writes,
-            tables: BTreeMap::new(),
+            tables: Tables::default(),
+            schemas: Vec::new(),
             locks: Vec::new(),
-            compacted: false,
         }
     }
 
@@ -343,8 +367,8 @@ mod tests {
             .for_each(|n| reads.add_key(&key(3, n * 10), if n % 2 == 0 { mark(5) } else { Mark::ABSENT }));
         let mut writes = WriteSet::default();
         // Between rows that were read, but not read itself.
-        writes.insert(key(3, 15), vec![]).unwrap();
-        writes.insert(key(4, 15), vec![]).unwrap();
+        writes.insert(key(3, 15), NewRow::unindexed(vec![])).unwrap();
+        writes.insert(key(4, 15), NewRow::unindexed(vec![])).unwrap();
         let attempt = attempt(reads, writes);
         assert_eq!(guards(&attempt, BUDGET).unwrap().len(), 4);
         assert_eq!(ops(&attempt).len(), 2);
@@ -358,17 +382,17 @@ mod tests {
             reads.add_range(Bounds::new(key(3, n * 10), key(3, n * 10 + 5)), rows);
         }
         let mut writes = WriteSet::default();
-        writes.insert(key(3, 13), vec![]).unwrap();
+        writes.insert(key(3, 13), NewRow::unindexed(vec![])).unwrap();
         assert_eq!(guards(&attempt(reads, writes), BUDGET).unwrap().len(), 3);
     }
 
     #[test]
     fn too_many_writes_are_refused_with_the_numbers() {
         let mut writes = WriteSet::default();
-        (0..127).for_each(|n| writes.put(key(1, n), vec![]));
+        (0..127).for_each(|n| writes.put(key(1, n), NewRow::unindexed(vec![])));
         assert_eq!(Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap().request.op_count(), 127);
         let mut writes = WriteSet::default();
-        (0..200).for_each(|n| writes.put(key(1, n), vec![]));
+        (0..200).for_each(|n| writes.put(key(1, n), NewRow::unindexed(vec![])));
         let error = Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap_err();
         assert!(error.is_too_large());
         for part in ["200", "128", "--max-txn-ops"] {
@@ -382,7 +406,7 @@ mod tests {
         writes.delete(key(1, 1));
         writes.delete(key(1, 2));
         writes.clear(Bounds::new(key(2, 0), key(3, 0)));
-        writes.put(key(3, 1), vec![]);
+        writes.put(key(3, 1), NewRow::unindexed(vec![]));
         assert_eq!(ops(&attempt(ReadSet::default(), writes)).len(), 2 + 1 + 1 + 2);
     }
 

@@ -52,7 +52,7 @@ impl Attempts {
     /// next attempt starts with, or the error that ends the transaction.
     pub(crate) async fn again(&mut self, conflict: Conflict, took: Duration) -> Result<Conflict, Error> {
         self.made += 1;
-        if let Some(error) = conflict.already_exists {
+        if let Some(error) = conflict.violation {
             return Err(error);
         }
         if self.policy.max_attempts.is_some_and(|max| self.made >= max) {

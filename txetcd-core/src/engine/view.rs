@@ -3,6 +3,13 @@
 //! Its own writes lie over one snapshot. This is the one place through which reads pass: in a transaction that
 //! can write, all that was taken from the snapshot is recorded in the read set, whichever way it came (a
 //! request, an earlier read, or the rows that came with a conflict).
+//!
+//! Entries of indexes are not written before the end: until then they follow from the rows that were put
+//! ([`entries`]), and at the end [`maintenance`] turns them into writes.
+
+pub(crate) mod entries;
+mod maintenance;
+mod references;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +22,11 @@ use super::batch::Batch;
 use super::bounds::{Bounds, after};
 use super::known::Known;
 use super::lock::lock;
-use super::naming::TableNames;
+use super::naming::Tables;
 use super::read_set::{Mark, ReadSet};
+use super::schema::{Entry, TableSchema};
 use super::snapshot::Snapshot;
-use super::write_set::{AlreadyPut, Own, WriteSet};
+use super::write_set::{AlreadyPut, NewRow, Own, WriteSet};
 
 /// What one attempt sees and does. Shared by reference among the futures of the closure.
 #[derive(Debug)]
@@ -36,7 +44,7 @@ struct State {
     known: Known,
     reads: ReadSet,
     writes: WriteSet,
-    tables: TableNames,
+    tables: Tables,
     locks: Vec<Hold>,
     compacted: bool,
 }
@@ -71,6 +79,22 @@ impl Row {
             Self::Own(_, value) => value,
         }
     }
+
+    /// The lease of the row; 0 if it has none, or is not stored yet.
+    pub(crate) fn lease(&self) -> i64 {
+        match self {
+            Self::Stored(kv) => kv.lease(),
+            Self::Own(..) => 0,
+        }
+    }
+
+    /// The revision of the row; 0 if it is not stored yet.
+    pub(crate) fn mod_revision(&self) -> i64 {
+        match self {
+            Self::Stored(kv) => kv.mod_revision(),
+            Self::Own(..) => 0,
+        }
+    }
 }
 
 impl fmt::Debug for Row {
@@ -90,6 +114,14 @@ pub(crate) struct RangeOptions {
     pub(crate) limit: u32,
 }
 
+/// The revision at which a table's row in the catalogue must stand, 0 if it must not be there: then all indexes
+/// that the catalogue has of the table are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SchemaGuard {
+    pub(crate) slot: u16,
+    pub(crate) mod_revision: i64,
+}
+
 /// What an attempt leaves when its closure has ended.
 #[derive(Debug)]
 pub(crate) struct Attempt {
@@ -97,12 +129,12 @@ pub(crate) struct Attempt {
     pub(crate) revision: Option<i64>,
     pub(crate) reads: ReadSet,
     pub(crate) writes: WriteSet,
-    /// The names of the tables that were touched, by slot.
-    pub(crate) tables: TableNames,
+    /// The tables that were touched.
+    pub(crate) tables: Tables,
+    /// What the catalogue must say of the tables that are written.
+    pub(crate) schemas: Vec<SchemaGuard>,
     /// What must still be held.
     pub(crate) locks: Vec<Hold>,
-    /// The snapshot was compacted while it was read: whatever the closure returned, it runs again.
-    pub(crate) compacted: bool,
 }
 
 impl View {
@@ -122,11 +154,11 @@ impl View {
         &self.slots
     }
 
-    pub(crate) fn finish(self) -> Attempt {
+    pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> Attempt {
         let revision = self.snapshot.revision();
-        let State { reads, writes, tables, locks, compacted, .. } =
+        let State { reads, writes, tables, locks, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Attempt { revision, reads, writes, tables, locks, compacted }
+        Attempt { revision, reads, writes, tables, schemas, locks }
     }
 
     /// Makes the commit depend on what is held.
@@ -134,9 +166,26 @@ impl View {
         self.state().locks.push(lock);
     }
 
-    /// Remembers the name of a table for messages.
-    pub(crate) fn name_table(&self, slot: u16, name: &'static str) {
-        self.state().tables.insert(slot, name);
+    /// Remembers a table that the transaction touches.
+    pub(crate) fn enlist(&self, slot: u16, schema: &'static dyn TableSchema) {
+        self.state().tables.enlist(slot, schema);
+    }
+
+    /// The tables that are written, with their slots.
+    pub(crate) fn written(&self) -> Vec<(u16, &'static dyn TableSchema)> {
+        let state = self.state();
+        let is_written = |(slot, _): &(u16, _)| state.writes.touches(&Bounds::slot(*slot));
+        state.tables.iter().filter(is_written).collect()
+    }
+
+    /// Takes a key out of what must be unchanged at the commit: something else guards it.
+    pub(crate) fn forget_read(&self, key: &[u8]) {
+        self.state().reads.keys.remove(key);
+    }
+
+    /// Whether the snapshot was compacted while it was read: whatever the closure returned, it runs again.
+    pub(crate) fn is_compacted(&self) -> bool {
+        self.state().compacted
     }
 
     /// Reads keys, all in one request at most.
@@ -153,26 +202,29 @@ impl View {
                 rows.push(row);
             }
         }
-        if missing.is_empty() {
-            return Ok(rows.into_iter().map(Option::unwrap_or_default).collect());
-        }
-        let found = self.fetch(missing.iter().map(|key| GetRequest::new(key.as_slice())).collect()).await?;
-        let mut found = missing.into_iter().zip(found);
-        let mut state = self.state();
+        let mut found = self.stored(missing).await?.into_iter();
         Ok(rows
             .into_iter()
-            .map(|row| {
-                row.unwrap_or_else(|| {
-                    let (key, answer) = found.next()?;
-                    let kv = answer.into_kvs().into_iter().next().map(Arc::new);
-                    if self.records {
-                        state.reads.add_key(&key, Mark::of(kv.as_deref(), true));
-                        state.known.add_key(key, kv.clone());
-                    }
-                    kv.map(Row::Stored)
-                })
-            })
+            .map(|row| row.unwrap_or_else(|| found.next().flatten().map(Row::Stored)))
             .collect())
+    }
+
+    /// Asks the store for keys, whatever the transaction wrote.
+    async fn stored(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Arc<KeyValue>>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.fetch(keys.iter().map(|key| GetRequest::new(key.as_slice())).collect()).await?;
+        let mut state = self.state();
+        let rows = keys.into_iter().zip(found).map(|(key, answer)| {
+            let kv = answer.into_kvs().into_iter().next().map(Arc::new);
+            if self.records {
+                state.reads.add_key(&key, Mark::of(kv.as_deref(), true));
+                state.known.add_key(key, kv.clone());
+            }
+            kv
+        });
+        Ok(rows.collect())
     }
 
     /// Reads the beginning (or, in reverse, the end) of a range.
@@ -180,20 +232,8 @@ impl View {
         if bounds.is_empty() {
             return Ok(Page { rows: Vec::new(), rest: None });
         }
-        let known = self.state().known.page(&bounds, options.reverse);
-        let (covered, mut stored) = match known {
-            Some(known) => known,
-            None => self.fetch_page(&bounds, options).await?,
-        };
-        let mut state = self.state();
-        if self.records {
-            let marks =
-                stored.iter().map(|kv| (kv.key().to_vec(), Mark::of(Some(kv), !options.keys_only))).collect();
-            state.reads.add_range(covered.clone(), marks);
-            if options.remember && !options.keys_only {
-                stored.iter().for_each(|kv| state.known.add_key(kv.key().to_vec(), Some(kv.clone())));
-            }
-        }
+        let (covered, mut stored) = self.stored_page(&bounds, options).await?;
+        let state = self.state();
         stored.retain(|kv| state.writes.own(kv.key()).is_none());
         let mut rows: Vec<Row> = stored.into_iter().map(Row::Stored).collect();
         let stored_count = rows.len();
@@ -203,13 +243,34 @@ impl View {
         if rows.len() > stored_count {
             rows.sort_unstable_by(|a, b| a.key().cmp(b.key()));
         }
-        let rest = if options.reverse {
+        if options.reverse {
             rows.reverse();
-            Bounds::new(bounds.start, covered.start)
-        } else {
-            Bounds::new(covered.end, bounds.end)
+        }
+        Ok(Page { rows, rest: bounds.without(covered, options.reverse) })
+    }
+
+    /// The rows at the beginning (or, in reverse, the end) of a range, in ascending order, whatever the transaction
+    /// wrote, and how far they reach.
+    async fn stored_page(
+        &self,
+        bounds: &Bounds,
+        options: RangeOptions,
+    ) -> Result<(Bounds, Vec<Arc<KeyValue>>)> {
+        let known = self.state().known.page(bounds, options.reverse);
+        let (covered, stored) = match known {
+            Some(known) => known,
+            None => self.fetch_page(bounds, options).await?,
         };
-        Ok(Page { rows, rest: (!rest.is_empty()).then_some(rest) })
+        if self.records {
+            let mut state = self.state();
+            let marks =
+                stored.iter().map(|kv| (kv.key().to_vec(), Mark::of(Some(kv), !options.keys_only))).collect();
+            state.reads.add_range(covered.clone(), marks);
+            if options.remember && !options.keys_only {
+                stored.iter().for_each(|kv| state.known.add_key(kv.key().to_vec(), Some(kv.clone())));
+            }
+        }
+        Ok((covered, stored))
     }
 
     /// How many rows a range has.
@@ -241,18 +302,18 @@ impl View {
         }
     }
 
-    pub(crate) fn put(&self, key: Vec<u8>, value: Vec<u8>) {
-        self.state().writes.put(key, value);
+    pub(crate) fn put(&self, key: Vec<u8>, row: NewRow) {
+        self.state().writes.put(key, row);
     }
 
     /// Puts a row that must not be there yet. Whether it is there is found out at commit, unless the snapshot
     /// is known to have it.
-    pub(crate) fn insert(&self, key: Vec<u8>, value: Vec<u8>) -> Result<(), AlreadyPut> {
+    pub(crate) fn insert(&self, key: Vec<u8>, row: NewRow) -> Result<(), AlreadyPut> {
         let mut state = self.state();
         if let Some(Some(kv)) = state.known.key(&key) {
             state.reads.add_key(&key, Mark::of(Some(&kv), true));
         }
-        state.writes.insert(key, value)
+        state.writes.insert(key, row)
     }
 
     pub(crate) fn delete(&self, key: Vec<u8>) {

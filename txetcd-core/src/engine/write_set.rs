@@ -1,13 +1,16 @@
 //! [`WriteSet`]: what an attempt will write. Nothing of it is sent before the commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::bounds::Bounds;
+use super::naming::{Absence, Dangling};
+use super::read_set::Mark;
+use super::schema::{Entry, Reference};
 
 /// What the transaction itself says about a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Own {
     Put(Put),
     /// It was deleted.
@@ -15,11 +18,52 @@ pub(crate) enum Own {
 }
 
 /// A row that is put. `Debug` does not show the value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Put {
     pub(crate) value: Arc<[u8]>,
+    /// Its entries in the table's indexes.
+    pub(crate) entries: Arc<[Entry]>,
+    /// What it refers to.
+    pub(crate) references: Arc<[Reference]>,
     /// The transaction deleted the row before, so that this is another one.
     pub(crate) replaces_deleted: bool,
+    lease: PutLease,
+}
+
+/// What a put does to the lease of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PutLease {
+    /// The row keeps the lease that it was read with, unless it was deleted in between.
+    Kept,
+    /// The row is under this lease, or, if it is 0, under none.
+    Set(i64),
+}
+
+/// A row as it is to be put.
+#[derive(Clone)]
+pub(crate) struct NewRow {
+    pub(crate) value: Vec<u8>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) lease: PutLease,
+}
+
+impl NewRow {
+    /// A row of a table without indexes and references.
+    pub(crate) fn unindexed(value: Vec<u8>) -> Self {
+        Self { value, entries: Vec::new(), references: Vec::new(), lease: PutLease::Kept }
+    }
+}
+
+impl Put {
+    /// The lease that the row will be under; `read` is how it was read, if it was.
+    pub(crate) fn lease(&self, read: Option<Mark>) -> i64 {
+        match self.lease {
+            PutLease::Set(lease) => lease,
+            PutLease::Kept if self.replaces_deleted => 0,
+            PutLease::Kept => read.map_or(0, |mark| mark.lease),
+        }
+    }
 }
 
 impl fmt::Debug for Put {
@@ -34,7 +78,9 @@ pub(crate) struct WriteSet {
     rows: BTreeMap<Vec<u8>, Own>,
     cleared: Vec<Bounds>,
     /// Keys that must be absent in the store when the transaction commits.
-    absent: BTreeSet<Vec<u8>>,
+    absent: BTreeMap<Vec<u8>, Absence>,
+    /// Rows that must be there when the transaction commits, each with what refers to it.
+    present: BTreeMap<Vec<u8>, Dangling>,
 }
 
 /// The key was put earlier in the same transaction.
@@ -46,25 +92,31 @@ impl WriteSet {
         self.rows.is_empty() && self.cleared.is_empty() && self.absent.is_empty()
     }
 
-    pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub(crate) fn put(&mut self, key: Vec<u8>, row: NewRow) {
         let replaces_deleted = match self.own(&key) {
             Some(Own::Put(before)) => before.replaces_deleted,
             Some(Own::Deleted) => true,
             None => false,
         };
-        self.rows.insert(key, Own::Put(Put { value: value.into(), replaces_deleted }));
+        let NewRow { value, entries, references, lease } = row;
+        let put = Put {
+            value: value.into(),
+            entries: entries.into(),
+            references: references.into(),
+            replaces_deleted,
+            lease,
+        };
+        self.rows.insert(key, Own::Put(put));
     }
 
     /// Puts a row that must not be there yet.
-    pub(crate) fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), AlreadyPut> {
+    pub(crate) fn insert(&mut self, key: Vec<u8>, row: NewRow) -> Result<(), AlreadyPut> {
         match self.own(&key) {
             Some(Own::Put(_)) => return Err(AlreadyPut),
             Some(Own::Deleted) => {}
-            None => {
-                self.absent.insert(key.clone());
-            }
+            None => self.require_absent(key.clone(), Absence::OfRow),
         }
-        self.put(key, value);
+        self.put(key, row);
         Ok(())
     }
 
@@ -81,26 +133,68 @@ impl WriteSet {
         }
     }
 
+    /// Makes the commit depend on a key's absence from the store.
+    pub(crate) fn require_absent(&mut self, key: Vec<u8>, absence: Absence) {
+        self.absent.insert(key, absence);
+    }
+
+    /// Makes the commit depend on a row's presence in the store.
+    pub(crate) fn require_present(&mut self, key: Vec<u8>, dangling: Dangling) {
+        self.present.insert(key, dangling);
+    }
+
+    /// Rows that must be there at commit.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (&[u8], &Dangling)> {
+        self.present.iter().map(|(key, dangling)| (key.as_slice(), dangling))
+    }
+
+    /// Whether a key is in a range that was cleared.
+    pub(crate) fn is_cleared(&self, key: &[u8]) -> bool {
+        self.cleared.iter().any(|bounds| bounds.contains(key))
+    }
+
     /// What the transaction itself says about a key, if anything.
     pub(crate) fn own(&self, key: &[u8]) -> Option<Own> {
         if let Some(own) = self.rows.get(key) {
             return Some(own.clone());
         }
-        self.cleared.iter().any(|bounds| bounds.contains(key)).then_some(Own::Deleted)
+        self.is_cleared(key).then_some(Own::Deleted)
+    }
+
+    /// The rows within a range that were put or deleted one by one.
+    pub(crate) fn rows_in<'s>(
+        &'s self,
+        bounds: &Bounds,
+    ) -> impl Iterator<Item = (&'s [u8], &'s Own)> + use<'s> {
+        let rows = (!bounds.is_empty()).then(|| self.rows.range(bounds.start.clone()..bounds.end.clone()));
+        rows.into_iter().flatten().map(|(key, own)| (key.as_slice(), own))
     }
 
     /// The rows that were put within a range.
-    pub(crate) fn puts_in(&self, bounds: &Bounds) -> impl Iterator<Item = (&[u8], &Put)> {
-        let rows = (!bounds.is_empty()).then(|| self.rows.range(bounds.start.clone()..bounds.end.clone()));
-        rows.into_iter().flatten().filter_map(|(key, own)| match own {
-            Own::Put(put) => Some((key.as_slice(), put)),
+    pub(crate) fn puts_in<'s>(
+        &'s self,
+        bounds: &Bounds,
+    ) -> impl Iterator<Item = (&'s [u8], &'s Put)> + use<'s> {
+        self.rows_in(bounds).filter_map(|(key, own)| match own {
+            Own::Put(put) => Some((key, put)),
             Own::Deleted => None,
         })
     }
 
-    /// Keys that must be absent at commit.
-    pub(crate) fn absent(&self) -> impl Iterator<Item = &[u8]> {
-        self.absent.iter().map(Vec::as_slice)
+    /// Keys that must be absent at commit, and why.
+    pub(crate) fn absent(&self) -> impl Iterator<Item = (&[u8], Absence)> {
+        self.absent.iter().map(|(key, absence)| (key.as_slice(), *absence))
+    }
+
+    /// Whether a key must be absent at commit.
+    pub(crate) fn requires_absence(&self, key: &[u8]) -> bool {
+        self.absent.contains_key(key)
+    }
+
+    /// Whether anything of a range is written.
+    pub(crate) fn touches(&self, bounds: &Bounds) -> bool {
+        self.rows_in(bounds).next().is_some()
+            || self.cleared.iter().any(|cleared| cleared.start < bounds.end && bounds.start < cleared.end)
     }
 
     pub(crate) fn puts(&self) -> impl Iterator<Item = (&[u8], &Put)> {
@@ -114,7 +208,7 @@ impl WriteSet {
     pub(crate) fn deletes(&self) -> impl Iterator<Item = &[u8]> {
         self.rows
             .iter()
-            .filter(|(key, own)| **own == Own::Deleted && !self.absent.contains(*key))
+            .filter(|(key, own)| matches!(own, Own::Deleted) && !self.absent.contains_key(*key))
             .map(|(key, _)| key.as_slice())
     }
 
@@ -142,29 +236,37 @@ mod tests {
         Bounds::new(start.into(), end.into())
     }
 
+    fn row(value: &str) -> NewRow {
+        NewRow::unindexed(value.into())
+    }
+
     #[test]
     fn the_last_word_counts() {
         let mut writes = WriteSet::default();
-        writes.put(b"b".to_vec(), b"1".to_vec());
+        writes.put(b"b".to_vec(), row("1"));
         writes.clear(bounds("a", "d"));
-        assert_eq!(writes.own(b"b"), Some(Own::Deleted));
-        writes.put(b"c".to_vec(), b"2".to_vec());
-        let put = Put { value: b"2".as_slice().into(), replaces_deleted: true };
-        assert_eq!(writes.own(b"c"), Some(Own::Put(put)));
-        assert_eq!(writes.own(b"e"), None);
+        assert!(matches!(writes.own(b"b"), Some(Own::Deleted)));
+        writes.put(b"c".to_vec(), row("2"));
+        let Some(Own::Put(put)) = writes.own(b"c") else { panic!("c was put") };
+        assert_eq!((&*put.value, put.replaces_deleted), (b"2".as_slice(), true));
+        assert!(writes.own(b"e").is_none());
         assert_eq!(writes.clears(), [bounds("a", "c"), bounds("c\0", "d")]);
     }
 
     #[test]
     fn an_insert_asks_for_absence_only_of_what_the_store_has() {
         let mut writes = WriteSet::default();
-        writes.insert(b"new".to_vec(), vec![]).unwrap();
-        assert_eq!(writes.insert(b"new".to_vec(), vec![]), Err(AlreadyPut));
+        writes.insert(b"new".to_vec(), row("")).unwrap();
+        assert_eq!(writes.insert(b"new".to_vec(), row("")), Err(AlreadyPut));
         writes.delete(b"old".to_vec());
-        writes.insert(b"old".to_vec(), vec![]).unwrap();
-        assert_eq!(writes.absent().collect::<Vec<_>>(), [b"new"]);
+        writes.insert(b"old".to_vec(), row("")).unwrap();
+        assert_eq!(writes.absent().map(|(key, _)| key).collect::<Vec<_>>(), [b"new"]);
         writes.delete(b"new".to_vec());
-        assert_eq!(writes.absent().collect::<Vec<_>>(), [b"new"], "it had to be absent all the same");
+        assert_eq!(
+            writes.absent().map(|(key, _)| key).collect::<Vec<_>>(),
+            [b"new"],
+            "it had to be absent all the same"
+        );
         assert_eq!(writes.deletes().count(), 0);
         assert_eq!(writes.puts().count(), 1);
     }

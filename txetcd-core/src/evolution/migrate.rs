@@ -101,12 +101,13 @@ async fn batch<T: Persist>(txn: &WriteTxn, from: Option<&Token>, limit: u32) -> 
     if let Some(token) = from {
         bounds.start = bounds.start.max(after(token.key()));
     }
-    let options = RangeOptions { reverse: false, keys_only: false, remember: table.keeps_unknown, limit };
+    let options = RangeOptions { reverse: false, keys_only: false, remember: table.remembers, limit };
     let page = view.page(bounds, options).await?;
     let mut rewritten = 0;
     for row in &page.rows {
         if decode_current::<T>(row.value()).is_err() {
-            view.put(row.key().to_vec(), table.encode(row.key(), &table.decode(row)?, Some(row.value()))?);
+            let row = (row.key(), table.new_row(row.key(), &table.decode(row)?, Some(row.value()))?);
+            view.put(row.0.to_vec(), row.1);
             rewritten += 1;
         }
     }

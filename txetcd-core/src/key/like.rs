@@ -1,7 +1,7 @@
 //! Borrowed forms that stand for a key: `str` for `String`, `[u8]` for `Vec<u8>`, a reference for any key, and
 //! `&str` for a `String` at the end of a tuple.
 
-use super::text::encode_escaped;
+use super::text::{encode_escaped, escaped_len};
 use super::{Key, KeyError, KeyLike};
 
 #[diagnostic::do_not_recommend]
@@ -12,6 +12,10 @@ impl<K: Key> KeyLike<K> for &K {
 
     fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
         (*self).encode_part(out)
+    }
+
+    fn key_size_hint(&self) -> usize {
+        (*self).size_hint()
     }
 }
 
@@ -27,6 +31,10 @@ macro_rules! bytes_like {
             fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
                 encode_escaped(self.$as_bytes(), out);
                 Ok(())
+            }
+
+            fn key_size_hint(&self) -> usize {
+                escaped_len(self.$as_bytes())
             }
         }
     )*};
@@ -46,13 +54,19 @@ macro_rules! ends_with_str {
         #[diagnostic::do_not_recommend]
         impl<$($init: Key),+> KeyLike<($($init,)+ String)> for ($($init,)+ &str) {
             fn encode_key(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+                out.reserve(self.key_size_hint());
                 $(self.$index.encode_part(out)?;)+
                 self.$last.encode_key(out)
             }
 
             fn encode_key_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+                out.reserve(self.key_size_hint());
                 $(self.$index.encode_part(out)?;)+
                 self.$last.encode_key_part(out)
+            }
+
+            fn key_size_hint(&self) -> usize {
+                $(self.$index.size_hint() +)+ self.$last.key_size_hint()
             }
         }
     };

@@ -1,5 +1,6 @@
 //! [`KeyPrefix`]: what many keys begin with.
 
+use super::text::encode_unended;
 use super::{Key, KeyError, KeyLike};
 
 /// The beginning of keys of type `K`: of a string or byte string, or the first elements of a tuple.
@@ -13,6 +14,14 @@ pub trait KeyPrefix<K: Key> {
     /// # Errors
     /// As [`Key::encode`].
     fn encode_prefix(&self, out: &mut Vec<u8>) -> Result<(), KeyError>;
+
+    /// The same for keys in their self-delimiting form.
+    ///
+    /// # Errors
+    /// As [`Key::encode`].
+    fn encode_prefix_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+        self.encode_prefix(out)
+    }
 }
 
 macro_rules! raw_prefixes {
@@ -20,6 +29,11 @@ macro_rules! raw_prefixes {
         impl KeyPrefix<$key> for $prefix {
             fn encode_prefix(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
                 out.extend_from_slice(self.as_ref());
+                Ok(())
+            }
+
+            fn encode_prefix_part(&self, out: &mut Vec<u8>) -> Result<(), KeyError> {
+                encode_unended(self.as_ref(), out);
                 Ok(())
             }
         }

@@ -61,16 +61,22 @@ const INVALID_UTF8: KeyError = KeyError::expected("UTF-8 text");
 /// Appends the self-delimiting form of a byte string.
 pub(super) fn encode_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     out.reserve(escaped_len(bytes));
+    encode_unended(bytes, out);
+    out.extend_from_slice(&END);
+}
+
+/// The escaped bytes without the end, as longer ones begin, too.
+pub(super) fn encode_unended(bytes: &[u8], out: &mut Vec<u8>) {
     let mut runs = bytes.split(|&byte| byte == 0);
     out.extend_from_slice(runs.next().unwrap_or_default());
     for run in runs {
         out.extend_from_slice(&ESCAPED_NUL);
         out.extend_from_slice(run);
     }
-    out.extend_from_slice(&END);
 }
 
-fn escaped_len(bytes: &[u8]) -> usize {
+/// How many bytes the self-delimiting form of a byte string has.
+pub(super) fn escaped_len(bytes: &[u8]) -> usize {
     bytes.len() + bytes.iter().filter(|&&byte| byte == 0).count() + END.len()
 }
 

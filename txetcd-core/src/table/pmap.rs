@@ -12,6 +12,7 @@ use super::scan::Scan;
 use super::watch::TableWatch;
 use crate::codec::Codec;
 use crate::database::Database;
+use crate::engine::schema::Unindexed;
 use crate::key::{Key, KeyLike, KeyPrefix};
 use crate::txn::{Read, WriteTxn};
 
@@ -158,13 +159,16 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     fn rows(&self) -> Rows<K, V> {
         Rows {
             slot: self.slot,
-            name: "map",
+            schema: &Unindexed("map"),
             encode: |value, _| {
                 let mut bytes = Vec::new();
                 C::encode(value, &mut bytes)?;
                 Ok(bytes)
             },
             decode: C::decode,
+            entries: |_, _| Ok(Vec::new()),
+            references: |_, _| Ok(Vec::new()),
+            remembers: false,
             keeps_unknown: false,
             key: PhantomData,
         }

@@ -10,8 +10,11 @@ use txetcd_client::{Error, KeyValue, Result, error::Kind};
 
 use crate::codec::CodecError;
 use crate::engine::bounds::{Bounds, after};
-use crate::engine::naming::describe;
+use crate::engine::naming::{describe_row, table_name};
+use crate::engine::schema::{Entry, Reference, TableSchema};
 use crate::engine::view::{Row, View};
+use crate::engine::write_set::{NewRow, PutLease};
+use crate::key::row::row_key;
 use crate::key::{Key, KeyError, KeyLike, KeyPrefix};
 use crate::txn::{Read, WriteTxn};
 
@@ -21,9 +24,15 @@ type Encode<V> = fn(&V, Option<&[u8]>) -> Result<Vec<u8>, CodecError>;
 /// The rows of a table: values `V` under keys `K` in a slot.
 pub(crate) struct Rows<K, V> {
     pub(crate) slot: u16,
-    pub(crate) name: &'static str,
+    pub(crate) schema: &'static dyn TableSchema,
     pub(crate) encode: Encode<V>,
     pub(crate) decode: fn(&[u8]) -> Result<V, CodecError>,
+    /// The entries of a row, which has this key, in the table's indexes.
+    pub(crate) entries: fn(&V, &[u8]) -> Result<Vec<Entry>>,
+    /// What a row, which has this key, refers to.
+    pub(crate) references: fn(&V, &[u8]) -> Result<Vec<Reference>>,
+    /// Whether a row that is read is wanted again when it is replaced.
+    pub(crate) remembers: bool,
     pub(crate) keeps_unknown: bool,
     pub(crate) key: PhantomData<fn() -> K>,
 }
@@ -41,15 +50,15 @@ impl<K: Key, V: 'static> Rows<K, V> {
         let key = self.key(key)?;
         let view = self.view(txn);
         let before = if self.keeps_unknown { view.replaced(&key) } else { None };
-        let value = self.encode(&key, value, before.as_deref().map(KeyValue::value))?;
-        view.put(key, value);
+        let row = self.new_row(&key, value, before.as_deref().map(KeyValue::value))?;
+        view.put(key, row);
         Ok(())
     }
 
     pub(crate) fn insert<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
         let key = self.key(key)?;
-        let value = self.encode(&key, value, None)?;
-        self.view(txn).insert(key.clone(), value).map_err(|_| {
+        let row = self.new_row(&key, value, None)?;
+        self.view(txn).insert(key.clone(), row).map_err(|_| {
             let row = self.describe(&key);
             Error::new(Kind::AlreadyExists, format!("{row}: this transaction has put the row already"))
         })
@@ -89,7 +98,9 @@ impl<K: Key, V: 'static> Rows<K, V> {
     }
 
     pub(super) fn truncate(self, txn: &WriteTxn) {
-        self.view(txn).clear(self.bounds());
+        let view = self.view(txn);
+        view.clear(self.bounds());
+        self.schema.indexes().iter().for_each(|index| view.clear(Bounds::slot(index.slot)));
     }
 
     pub(super) async fn count<R: Read>(self, txn: &R) -> Result<u64> {
@@ -98,7 +109,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
 
     /// All etcd keys of the table.
     pub(crate) fn bounds(&self) -> Bounds {
-        Bounds::prefix(self.slot.to_be_bytes().to_vec())
+        Bounds::slot(self.slot)
     }
 
     async fn row<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, key: &Q) -> Result<Option<Row>> {
@@ -106,17 +117,15 @@ impl<K: Key, V: 'static> Rows<K, V> {
         Ok(self.view(txn).get(keys).await?.pop().flatten())
     }
 
-    /// The transaction's view, which now knows the table's name.
+    /// The transaction's view, which now knows the table.
     pub(crate) fn view<R: Read>(self, txn: &R) -> &View {
         let view = txn.view();
-        view.name_table(self.slot, self.name);
+        view.enlist(self.slot, self.schema);
         view
     }
 
     pub(super) fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
-        let mut bytes = self.slot.to_be_bytes().to_vec();
-        key.encode_key(&mut bytes).map_err(|error| self.no_form("key", error))?;
-        Ok(bytes)
+        row_key(self.slot, key).map_err(|error| self.no_form("key", error))
     }
 
     pub(super) fn range_bounds<Q: KeyLike<K>>(&self, range: &impl RangeBounds<Q>) -> Result<Bounds> {
@@ -140,13 +149,20 @@ impl<K: Key, V: 'static> Rows<K, V> {
         Ok(Bounds::prefix(start))
     }
 
-    fn no_form(&self, what: &str, error: KeyError) -> Error {
-        let table = format!("{} (slot {})", self.name, self.slot);
+    pub(crate) fn no_form(&self, what: &str, error: KeyError) -> Error {
+        let table = table_name(self.slot, self.schema);
         Error::new(Kind::InvalidArgument, format!("{table}: the {what} has no encoded form: {error}"))
             .with_source(error)
     }
 
-    pub(crate) fn encode(&self, key: &[u8], value: &V, before: Option<&[u8]>) -> Result<Vec<u8>> {
+    /// A row as it is to be put at a key; the second value is that which it replaces, where unknown fields are kept.
+    pub(crate) fn new_row(&self, key: &[u8], value: &V, before: Option<&[u8]>) -> Result<NewRow> {
+        let (entries, references) = ((self.entries)(value, key)?, (self.references)(value, key)?);
+        let value = self.encode(key, value, before)?;
+        Ok(NewRow { value, entries, references, lease: PutLease::Kept })
+    }
+
+    fn encode(&self, key: &[u8], value: &V, before: Option<&[u8]>) -> Result<Vec<u8>> {
         (self.encode)(value, before).map_err(|error| {
             let row = self.describe(key);
             Error::new(Kind::InvalidArgument, format!("{row}: the row cannot be encoded: {error}"))
@@ -159,13 +175,16 @@ impl<K: Key, V: 'static> Rows<K, V> {
             let described = self.describe(row.key());
             Error::new(
                 Kind::Decode,
-                format!("{described}: the stored value is not a {} as it is declared: {error}", self.name),
+                format!(
+                    "{described}: the stored value is not a {} as it is declared: {error}",
+                    self.schema.name()
+                ),
             )
             .with_source(error)
         })
     }
 
-    pub(super) fn decode_key(&self, row: &Row) -> Result<K> {
+    pub(crate) fn decode_key(&self, row: &Row) -> Result<K> {
         K::decode(row.key().get(2..).unwrap_or_default()).map_err(|error| {
             let described = self.describe(row.key());
             Error::new(Kind::Decode, format!("{described}: the stored key is not one of this table: {error}"))
@@ -174,6 +193,6 @@ impl<K: Key, V: 'static> Rows<K, V> {
     }
 
     fn describe(&self, key: &[u8]) -> String {
-        describe(key, &[(self.slot, self.name)].into())
+        describe_row(key, self.schema)
     }
 }

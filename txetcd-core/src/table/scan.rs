@@ -1,38 +1,40 @@
 //! [`Scan`]: many rows, read page by page at one revision.
 
+mod cursor;
 mod token;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::IntoFuture;
 
-use futures_util::future;
+use futures_util::future::{self, BoxFuture};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use txetcd_client::{Error, Result, error::Kind};
 
 use super::rows::Rows;
+use crate::engine::bookkeeping::slot_of;
 use crate::engine::bounds::{Bounds, after};
-use crate::engine::view::{RangeOptions, Row, View};
+use crate::engine::naming::{index_name, table_name};
+use crate::engine::view::entries::IndexOf;
+use crate::engine::view::{Row, View};
 use crate::key::Key;
 use crate::txn::Read;
 
+use cursor::{Cursor, FIRST_PAGE, Found};
 pub use token::Token;
-
-/// How many rows the first request of a scan asks for.
-const FIRST_PAGE: usize = 100;
-/// How many it may ask for at most.
-const LARGEST_PAGE: usize = 5_000;
-/// How many bytes a page should have: later pages are sized by the rows of earlier ones.
-const PAGE_BYTES: usize = 1 << 20;
 
 /// The rows of a range, a prefix or a table. Finish it with [`collect`](Scan::collect),
 /// [`entries`](Scan::entries), [`keys`](Scan::keys), [`stream`](Scan::stream) or [`page`](Scan::page).
 ///
-/// Sees the transaction's own writes. Memory is bounded by a page, except for what `collect` and its like
-/// return.
-#[must_use = "a scan does nothing until it is collected or streamed"]
+/// Awaited as it is, it is [`collect`](Scan::collect)ed. Sees the transaction's own writes. Memory is bounded by a page,
+/// except for what `collect` and its like return. A scan of an [`Index`](crate::Index) is in the order of the index, and
+/// gives a row once for each of its entries.
+#[must_use = "a scan does nothing until it is awaited or streamed"]
 pub struct Scan<'t, K, V> {
     view: &'t View,
     source: Result<(Rows<K, V>, Bounds)>,
+    /// The index whose entries are scanned; otherwise it is the rows themselves.
+    index: Option<IndexOf>,
     limit: Option<usize>,
     reverse: bool,
     after: Option<Token>,
@@ -59,7 +61,12 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
             table.view(txn);
             Ok((table, bounds(&table)?))
         });
-        Self { view: txn.view(), source, limit: None, reverse: false, after: None }
+        Self { view: txn.view(), source, index: None, limit: None, reverse: false, after: None }
+    }
+
+    /// The same, but that the bounds are of an index.
+    pub(crate) fn through(self, index: Option<IndexOf>) -> Self {
+        Self { index, ..self }
     }
 
     /// At most so many rows.
@@ -126,12 +133,12 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
         let (table, mut cursor) = self.limit(rows.saturating_add(1)).cursor(false)?;
         let mut items = Vec::new();
         let mut last = None;
-        while let Some(row) = cursor.next().await? {
+        while let Some(Found { row, entry }) = cursor.next().await? {
             if items.len() == rows {
                 return Ok(Page { items, next: last });
             }
             items.push(table.decode(&row)?);
-            last = Some(Token::after(row.key()));
+            last = Some(Token::after(entry.as_deref().unwrap_or(row.key())));
         }
         Ok(Page { items, next: None })
     }
@@ -143,11 +150,10 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
             Ok(started) => started,
             Err(error) => return stream::once(future::ready(Err(error))).boxed(),
         };
-        stream::try_unfold(
-            cursor,
-            |mut cursor| async move { Ok(cursor.next().await?.map(|row| (row, cursor))) },
-        )
-        .map(move |row| table.decode(&row?))
+        stream::try_unfold(cursor, |mut cursor| async move {
+            Ok(cursor.next().await?.map(|found| (found, cursor)))
+        })
+        .map(move |found| table.decode(&found?.row))
         .boxed()
     }
 
@@ -158,7 +164,7 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
     ) -> Result<Vec<U>> {
         let (table, mut cursor) = self.cursor(keys_only)?;
         let mut found = Vec::new();
-        while let Some(row) = cursor.next().await? {
+        while let Some(Found { row, .. }) = cursor.next().await? {
             found.push(each(&table, &row)?);
         }
         Ok(found)
@@ -168,11 +174,14 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
         let (table, mut bounds) = self.source?;
         if let Some(token) = self.after {
             let key = token.into_key();
-            let Rows { slot, name, .. } = table;
-            if !key.starts_with(&slot.to_be_bytes()) {
+            if slot_of(&key) != self.index.map_or(table.slot, |of| of.index.slot) {
+                let scanned = match &self.index {
+                    Some(of) => index_name(of.schema, &of.index),
+                    None => table_name(table.slot, table.schema),
+                };
                 return Err(Error::new(
                     Kind::InvalidArgument,
-                    format!("{name} (slot {slot}): the page token is of another table"),
+                    format!("{scanned}: the page token is of another table or index"),
                 ));
             }
             if self.reverse {
@@ -183,11 +192,12 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
         }
         let cursor = Cursor {
             view: self.view,
+            index: self.index,
             rest: Some(bounds),
             page: VecDeque::new(),
             reverse: self.reverse,
             keys_only,
-            remember: table.keeps_unknown,
+            remember: table.remembers,
             left: self.limit.unwrap_or(usize::MAX),
             page_rows: FIRST_PAGE,
         };
@@ -195,45 +205,12 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
     }
 }
 
-/// Where a scan is.
-struct Cursor<'t> {
-    view: &'t View,
-    rest: Option<Bounds>,
-    page: VecDeque<Row>,
-    reverse: bool,
-    keys_only: bool,
-    remember: bool,
-    /// How many rows are still wanted.
-    left: usize,
-    /// How many rows to ask for next.
-    page_rows: usize,
-}
+impl<'t, K: Key, V: Send + 'static> IntoFuture for Scan<'t, K, V> {
+    type Output = Result<Vec<V>>;
+    type IntoFuture = BoxFuture<'t, Self::Output>;
 
-impl Cursor<'_> {
-    async fn next(&mut self) -> Result<Option<Row>> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        while self.page.is_empty() {
-            let Some(bounds) = self.rest.take() else { return Ok(None) };
-            let rows = self.page_rows.min(self.left);
-            let limit = u32::try_from(rows).unwrap_or(u32::MAX);
-            let options = RangeOptions {
-                reverse: self.reverse,
-                keys_only: self.keys_only,
-                remember: self.remember,
-                limit,
-            };
-            let page = self.view.page(bounds, options).await?;
-            let bytes: usize = page.rows.iter().map(|row| row.key().len() + row.value().len()).sum();
-            if let Some(average) = bytes.checked_div(page.rows.len()) {
-                self.page_rows = (PAGE_BYTES / average.max(1)).clamp(1, LARGEST_PAGE);
-            }
-            self.page = page.rows.into();
-            self.rest = page.rest;
-        }
-        self.left -= 1;
-        Ok(self.page.pop_front())
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.collect())
     }
 }
 

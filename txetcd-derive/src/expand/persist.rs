@@ -5,8 +5,8 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Member, WhereClause, parse_quote};
 
-use super::marshal;
-use crate::schema::{Data, Field, Fields, Schema, Style, TablePlace};
+use super::{indexes, marshal, references};
+use crate::schema::{Data, Fields, Schema, Style, TablePlace};
 
 /// The impl.
 pub(super) fn expand(schema: &Schema) -> TokenStream {
@@ -24,6 +24,8 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         TablePlace::Oid(oid) => quote!(__txetcd::Place::Catalogue(__txetcd::Uuid::from_u128(#oid))),
     };
     let fields = fields(&schema.data);
+    let indexes = indexes::constants(schema);
+    let references = references::constant(schema);
     let older = schema.from.as_ref().map(|older| {
         quote_spanned! {older.span()=>
             fn decode_older(
@@ -53,6 +55,8 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
             const PLACE: __txetcd::Place = #place;
             const NAME: &'static ::core::primitive::str = #name;
             const FIELDS: &'static [__txetcd::Field] = &[#(#fields),*];
+            #indexes
+            #references
             const COMPRESSION: __txetcd::Compression = __txetcd::Compression::#compression;
             const VERSION: ::core::primitive::u32 = #version;
             #older
@@ -70,16 +74,10 @@ fn fields(data: &Data) -> Vec<TokenStream> {
             let Member::Named(ident) = &field.member else { return None };
             let mut names = field.wire.names(ident).map(|(name, _)| name);
             let name = names.next()?;
-            let optional = field.fallback.is_some() || (field.with.is_none() && is_option(field));
+            let optional = field.fallback.is_some() || (field.with.is_none() && field.optional().is_some());
             Some(quote!(__txetcd::Field { name: #name, aliases: &[#(#names),*], optional: #optional }))
         })
         .collect()
-}
-
-/// Whether the type is spelt as an `Option`, which serde reads as `None` where it is absent.
-fn is_option(field: &Field) -> bool {
-    let syn::Type::Path(ty) = &field.ty else { return false };
-    ty.path.segments.last().is_some_and(|segment| segment.ident == "Option")
 }
 
 /// What must hold for a generic type to be a row: the user's own bounds, those of [`marshal::bounds`], and
@@ -93,6 +91,7 @@ pub(super) fn bounds(schema: &Schema) -> Option<WhereClause> {
             predicates.push(parse_quote!(#parameter: 'static));
         }
         predicates.push(parse_quote!(Self: ::core::marker::Send + ::core::marker::Sync));
+        predicates.extend(indexes::bounds(schema));
         predicates.extend(
             marshal::bounds(schema).into_iter().filter(|bound| bound.generic).map(|bound| bound.predicate),
         );

@@ -1,11 +1,12 @@
-//! `User::table()`.
+//! `User::table()`, and `User::by_email()` for each index.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::indexes;
 use crate::schema::{Schema, TablePlace};
 
-/// The inherent function that gives the table.
+/// The inherent functions that give the table and its indexes.
 pub(super) fn expand(schema: &Schema) -> TokenStream {
     let Schema { ident, generics, place, .. } = schema;
     let (impl_generics, ty_generics, _) = generics.split_for_impl();
@@ -19,6 +20,7 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
         TablePlace::Oid(_) => "in the slot that the catalogue has for its id".to_owned(),
     };
     let doc = format!("The table of all `{}` rows, {place}.", syn::ext::IdentExt::unraw(ident));
+    let accessors = indexes::accessors(schema);
     quote! {
         #[automatically_derived]
         impl #impl_generics #ident #ty_generics #where_clause {
@@ -28,6 +30,8 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
             pub const fn table() -> __txetcd::Table<Self> {
                 __txetcd::Table::<Self>::new()
             }
+
+            #accessors
         }
     }
 }

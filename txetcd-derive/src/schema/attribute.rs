@@ -124,6 +124,42 @@ impl Found<'_> {
         }
     }
 
+    /// The names and values in the parentheses that follow; `take` gets each as [`read`] gives it.
+    pub(crate) fn list(
+        &self,
+        place: &'static Place,
+        mut take: impl FnMut(&Found<'_>) -> syn::Result<()>,
+    ) -> syn::Result<()> {
+        let content = self.parenthesized()?;
+        let mut mistakes = Mistakes::default();
+        read_list(&content, place, &mut mistakes, &mut Vec::new(), &mut take)?;
+        mistakes.into_result()
+    }
+
+    /// The elements between the parentheses that follow, of which there is at least one.
+    pub(crate) fn elements<T: Parse>(&self) -> syn::Result<Vec<T>> {
+        let content = self.parenthesized()?;
+        let elements = content.parse_terminated(T::parse, Token![,])?;
+        if elements.is_empty() {
+            return Err(self.misses_list());
+        }
+        Ok(elements.into_iter().collect())
+    }
+
+    fn parenthesized(&self) -> syn::Result<syn::parse::ParseBuffer<'_>> {
+        if !self.input.peek(syn::token::Paren) {
+            return Err(self.misses_list());
+        }
+        let content;
+        syn::parenthesized!(content in self.input);
+        Ok(content)
+    }
+
+    fn misses_list(&self) -> syn::Error {
+        let Attribute { name, form, .. } = self.attribute;
+        syn::Error::new(self.span, format!("`{name}` needs something in parentheses, as in `{form}`"))
+    }
+
     fn ends(&self) -> bool {
         self.input.is_empty() || self.input.peek(Token![,])
     }
@@ -147,26 +183,37 @@ pub(crate) fn read(
             continue;
         }
         let read = list.parse_args_with(|input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = read_one(input, place, mistakes, &mut seen, &mut take) {
-                    mistakes.add(error);
-                    skip(input)?;
-                }
-                if input.peek(Token![,]) {
-                    input.parse::<Token![,]>()?;
-                } else if !input.is_empty() {
-                    mistakes.add(input.error("expected `,` or the end"));
-                    if !input.peek(Ident::peek_any) {
-                        skip(input)?;
-                    }
-                }
-            }
-            Ok(())
+            read_list(input, place, mistakes, &mut seen, &mut take)
         });
         if let Err(error) = read {
             mistakes.add(error);
         }
     }
+}
+
+/// Reads what stands between parentheses.
+fn read_list(
+    input: ParseStream<'_>,
+    place: &'static Place,
+    mistakes: &mut Mistakes,
+    seen: &mut Vec<&str>,
+    take: &mut dyn FnMut(&Found<'_>) -> syn::Result<()>,
+) -> syn::Result<()> {
+    while !input.is_empty() {
+        if let Err(error) = read_one(input, place, mistakes, seen, take) {
+            mistakes.add(error);
+            skip(input)?;
+        }
+        if input.peek(Token![,]) {
+            input.parse::<Token![,]>()?;
+        } else if !input.is_empty() {
+            mistakes.add(input.error("expected `,` or the end"));
+            if !input.peek(Ident::peek_any) {
+                skip(input)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads one name and its value. After an error the input still stands before the name.
@@ -175,7 +222,7 @@ fn read_one(
     place: &'static Place,
     mistakes: &mut Mistakes,
     seen: &mut Vec<&str>,
-    take: &mut impl FnMut(&Found<'_>) -> syn::Result<()>,
+    take: &mut dyn FnMut(&Found<'_>) -> syn::Result<()>,
 ) -> syn::Result<()> {
     let ahead = input.fork();
     let ident = ahead.call(Ident::parse_any).map_err(|error| {

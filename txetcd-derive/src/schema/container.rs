@@ -4,6 +4,7 @@ use proc_macro2::Span;
 use syn::{DeriveInput, Ident, Lit, LitStr, Path, Type, parse_quote};
 
 use super::attribute::{Attribute, Found, Place, read};
+use super::index::Written;
 use super::mistakes::Mistakes;
 use super::receiver::Receiver;
 use super::suggestion::nearest;
@@ -14,7 +15,7 @@ pub(crate) static STRUCT: Place = Place { on: "a struct", takes: &TAKES };
 /// What `#[pmap(...)]` may say on an enum.
 static ENUM: Place = Place { on: "an enum", takes: &TAKES };
 
-static TAKES: [Attribute; 10] = [
+static TAKES: [Attribute; 11] = [
     Attribute::once("slot", "slot = 1"),
     Attribute::once("oid", "oid = \"6ba7b810-...\""),
     Attribute::once("key", "key = Type"),
@@ -24,6 +25,7 @@ static TAKES: [Attribute; 10] = [
     Attribute::once("version", "version = 2"),
     Attribute::once("from", "from = OlderType"),
     Attribute::once("keep_unknown", "keep_unknown"),
+    Attribute::repeatable("index", "index(name = by_team_role, slot = 2, fields(team, role))"),
     Attribute::once("crate", "crate = \"path\""),
 ];
 
@@ -49,6 +51,8 @@ pub(crate) struct Container {
     pub(crate) from: Option<Type>,
     /// Whether unknown fields are kept.
     pub(crate) keep_unknown: bool,
+    /// The indexes.
+    pub(super) indexes: Vec<Written>,
     /// The path of the facade.
     pub(crate) facade: Path,
 }
@@ -65,6 +69,7 @@ impl Container {
             version: None,
             from: None,
             keep_unknown: false,
+            indexes: Vec::new(),
             facade: parse_quote!(::txetcd),
         };
         let place = if matches!(input.data, syn::Data::Enum(_)) { &ENUM } else { &STRUCT };
@@ -114,6 +119,7 @@ impl Container {
                 self.keep_unknown = true;
                 found.flag()?;
             }
+            "index" => self.indexes.push(Written::of_table(found, receiver)?),
             "crate" => self.facade = facade(&found.string()?)?,
             _ => return Err(syn::Error::new(found.span, "this attribute has no meaning here")),
         }
@@ -149,7 +155,7 @@ fn oid(found: &Found<'_>) -> syn::Result<u128> {
     }
 }
 
-fn slot(found: &Found<'_>) -> syn::Result<u16> {
+pub(super) fn slot(found: &Found<'_>) -> syn::Result<u16> {
     const RANGE: &str = "a slot is a number from 1 to 65534";
     let value: Lit = found.value("a number from 1 to 65534")?;
     let refuse = |message: String| Err(syn::Error::new(value.span(), message));

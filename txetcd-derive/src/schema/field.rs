@@ -2,12 +2,14 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{ExprPath, Ident, Index, LitStr, Member, Path, Type};
+use syn::{ExprPath, GenericArgument, Ident, Index, LitStr, Member, Path, PathArguments, Type};
 
 use super::attribute::{Attribute, Found, Place, read};
 use super::borrowed;
+use super::index::Written;
 use super::mistakes::Mistakes;
 use super::receiver::Receiver;
+use super::suggestion::nearest;
 
 /// What `#[pmap(...)]` may say on a field.
 pub(crate) static PLACE: Place = Place {
@@ -19,6 +21,9 @@ pub(crate) static PLACE: Place = Place {
         Attribute::repeatable("alias", "alias = \"old_name\""),
         Attribute::once("skip", "skip"),
         Attribute::once("with", "with = module"),
+        Attribute::repeatable("index", "index(slot = 2)"),
+        Attribute::once("references", "references = User"),
+        Attribute::once("on_delete", "on_delete = cascade"),
     ],
 };
 
@@ -39,6 +44,12 @@ pub(crate) struct Field {
     pub(crate) skip: bool,
     /// The module that marshals it in place of its type.
     pub(crate) with: Option<TokenStream>,
+    /// Its indexes.
+    pub(super) indexes: Vec<Written>,
+    /// The table of the rows that it refers to.
+    pub(crate) references: Option<Type>,
+    /// What becomes of the row when that one is deleted: a variant of the runtime's `OnDelete`.
+    pub(crate) on_delete: Ident,
 }
 
 /// The stored names of a field or variant.
@@ -81,6 +92,9 @@ impl Field {
             fallback: None,
             skip: false,
             with: None,
+            indexes: Vec::new(),
+            references: None,
+            on_delete: Ident::new("Restrict", Span::call_site()),
         };
         let mut given = Vec::new();
         read(&field.attrs, &PLACE, mistakes, |found| {
@@ -115,6 +129,11 @@ impl Field {
                 let module: Path = found.value("the path of a module with `serialize` and `deserialize`")?;
                 self.with = Some(receiver.resolve(module.into_token_stream()));
             }
+            "references" => {
+                self.references = Some(receiver.resolve_type(&found.value("the type of a row")?));
+            }
+            "on_delete" => self.on_delete = on_delete(found)?,
+            "index" => self.indexes.push(Written::of_field(found)?),
             _ => self.wire.take(found)?,
         }
         Ok(())
@@ -135,6 +154,18 @@ impl Field {
                     *span,
                     format!("`{name}` on a field that is not stored: remove either `{name}` or `skip`"),
                 ),
+                "on_delete" if self.references.is_none() => mistakes.push(
+                    *span,
+                    "`on_delete` on a field that refers to nothing: name the type of the row whose key it holds, as in `references = User`",
+                ),
+                "on_delete" if self.on_delete == "SetNull" && self.optional().is_none() => mistakes.push(
+                    *span,
+                    "`on_delete = set_null` on a field that cannot be `None`: make it an `Option`, or choose `restrict` or `cascade`",
+                ),
+                "references" if !self.indexes.iter().any(Written::is_plain) => mistakes.push(
+                    *span,
+                    "`references` on a field without an index, through which the rows that refer to a deleted one are found: add `index(slot = N)`",
+                ),
                 "rename" | "alias" if matches!(self.member, Member::Unnamed(_)) => mistakes.push(
                     *span,
                     format!(
@@ -143,6 +174,45 @@ impl Field {
                 ),
                 _ => {}
             }
+        }
+    }
+}
+
+/// What `on_delete` takes, and the variants that they stand for.
+const ON_DELETE: [(&str, &str); 3] =
+    [("restrict", "Restrict"), ("cascade", "Cascade"), ("set_null", "SetNull")];
+
+fn on_delete(found: &Found<'_>) -> syn::Result<Ident> {
+    const VALID: &str = "one of restrict, cascade, set_null";
+    let value: Ident = found.value(VALID)?;
+    let name = value.to_string();
+    if let Some((_, variant)) = ON_DELETE.iter().find(|(known, _)| *known == name) {
+        return Ok(Ident::new(variant, value.span()));
+    }
+    let hint = match nearest(&name, ON_DELETE.map(|(known, _)| known)) {
+        Some(near) => format!(": did you mean `{near}`?"),
+        None => String::new(),
+    };
+    Err(syn::Error::new(value.span(), format!("`on_delete` takes {VALID}, not `{name}`{hint}")))
+}
+
+impl Field {
+    /// The name under which it is written: its position, if it has none.
+    pub(crate) fn stored_name(&self) -> String {
+        match &self.member {
+            Member::Named(ident) => self.wire.names(ident).next().map_or_else(String::new, |(name, _)| name),
+            Member::Unnamed(index) => index.index.to_string(),
+        }
+    }
+
+    /// The type in the `Option`, if the field's is spelt as one.
+    pub(crate) fn optional(&self) -> Option<&Type> {
+        let Type::Path(ty) = &self.ty else { return None };
+        let last = ty.path.segments.last().filter(|segment| segment.ident == "Option")?;
+        let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+        match arguments.args.first() {
+            Some(GenericArgument::Type(ty)) => Some(ty),
+            _ => None,
         }
     }
 }

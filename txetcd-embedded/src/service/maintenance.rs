@@ -100,7 +100,10 @@ impl Maintenance for MaintenanceService {
         let hash_revision = match request.into_inner().revision {
             0 => newest,
             revision if revision > newest => return Err(Refusal::FutureRevision.into()),
-            revision if revision < snapshot.compacted() => return Err(Refusal::Compacted.into()),
+            revision if revision > 0 && revision < snapshot.compacted() => {
+                return Err(Refusal::Compacted.into());
+            }
+            // Below zero there is nothing, and etcd says what it comes to.
             revision => revision,
         };
         Ok(Response::new(HashKvResponse {

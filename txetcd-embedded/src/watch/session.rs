@@ -22,6 +22,9 @@ use crate::storage::tables::Tables;
 const REVISIONS_AT_A_TIME: usize = 1000;
 const BYTES_AT_A_TIME: usize = 1024 * 1024;
 
+/// The next revision of a watcher that is told of nothing any more.
+const NEVER: i64 = i64::MAX;
+
 /// The id in messages that speak for no watcher, or for all of them.
 const NO_WATCHER: i64 = -1;
 
@@ -234,26 +237,19 @@ impl Session {
         Ok((told, if complete { newest } else { covered }))
     }
 
-    /// Ends the watchers whose next revision can no longer be read.
+    /// Ends the watchers whose next revision can no longer be read. As in etcd such a watcher is there until
+    /// it is cancelled, too: its id is taken, and no progress is told on request.
     fn cancel_compacted(&mut self, compacted: i64) {
-        let lost: Vec<i64> = self
-            .watchers
-            .values()
-            .filter(|watcher| watcher.next < compacted)
-            .map(|watcher| watcher.id)
-            .collect();
-        for id in lost {
-            self.watchers.remove(&id);
-            // etcd leaves the revision out of this header.
-            let header = Some(self.engine.header(0));
-            let response = WatchResponse {
-                header,
-                watch_id: id,
+        for watcher in self.watchers.values_mut().filter(|watcher| watcher.next < compacted) {
+            watcher.next = NEVER;
+            self.outbox.push_back(WatchResponse {
+                // etcd leaves the revision out of this header.
+                header: Some(self.engine.header(0)),
+                watch_id: watcher.id,
                 canceled: true,
                 compact_revision: compacted,
                 ..Default::default()
-            };
-            self.outbox.push_back(response);
+            });
         }
     }
 

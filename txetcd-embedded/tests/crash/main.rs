@@ -7,13 +7,14 @@
 mod support;
 
 mod disk;
+mod state;
 mod workload;
 
 use disk::{Disk, Limit, Loss};
 use support::{client, refusal};
 use tonic::Code;
 use txetcd_embedded::Store;
-use workload::Workload;
+use workload::{Workload, prepare};
 
 /// Workloads in a usual run.
 const WORKLOADS: u64 = 1;
@@ -22,33 +23,33 @@ const WORKLOADS: u64 = 1;
 fn nothing_acknowledged_is_lost_wherever_the_power_goes() {
     let workloads = std::env::var("TXETCD_TEST_CRASH_WORKLOADS").map_or(WORKLOADS, |n| n.parse().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut crashes = 0;
+    let prepared = Disk::default();
+    runtime.block_on(async { prepare(&Store::builder().backend(prepared.clone()).unwrap()).await });
+    let (mut points, mut crashes) = (0, 0);
     for seed in 0..workloads {
-        let formatted = Disk::default();
-        drop(Store::builder().backend(formatted.clone()).unwrap());
-        let whole = formatted.copy(Limit::None);
-        runtime.block_on(Workload::new(seed).run(&Store::builder().backend(whole.clone()).unwrap()));
+        let whole = prepared.copy(Limit::None);
+        runtime.block_on(async {
+            Workload::new(seed).run(&Store::builder().backend(whole.clone()).unwrap()).await;
+        });
         // Every operation of the undisturbed run is a point to stop at.
         for point in 0..whole.operations() {
-            let loss = match (seed + point) % 3 {
-                0 => Loss::All,
-                1 => Loss::Some(seed + point),
-                _ => Loss::Torn(seed + point),
-            };
-            let disk = formatted.copy(Limit::Crash(point));
+            let disk = prepared.copy(Limit::Crash(point));
             let mut workload = Workload::new(seed);
             if let Ok(store) = Store::builder().backend(disk.clone()) {
                 runtime.block_on(workload.run(&store));
             }
-            let what = format!("workload {seed}, stopped at {point}, {loss:?}");
-            let store = Store::builder().backend(disk.after_power_loss(loss));
-            let store = store.unwrap_or_else(|error| panic!("{what}: {error}"));
-            runtime.block_on(workload.check(&store, &what));
-            crashes += 1;
+            points += 1;
+            for loss in [Loss::All, Loss::Some(seed + point), Loss::Torn(seed + point)] {
+                let what = format!("workload {seed}, stopped at {point}, {loss:?}");
+                let store = Store::builder().backend(disk.after_power_loss(loss));
+                let store = store.unwrap_or_else(|error| panic!("{what}: {error}"));
+                runtime.block_on(workload.check(&store, &what));
+                crashes += 1;
+            }
         }
     }
-    println!("{crashes} crashes in {workloads} workloads");
-    assert!(crashes > 100);
+    println!("{crashes} crashes at {points} points of {workloads} workloads");
+    assert!(points > 100);
 }
 
 #[tokio::test]

@@ -11,9 +11,12 @@ mod own_server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fragments;
 mod normal;
 mod operation;
 mod request;
+mod side;
+mod watching;
 mod world;
 
 use proptest::collection::vec;
@@ -28,6 +31,10 @@ use world::World;
 const SEQUENCES: u32 = 50;
 const OPERATIONS: usize = 40;
 const SEED: u64 = 1;
+
+/// Milliseconds for finding a smaller sequence that fails, of which each may have to wait for something that
+/// does not come.
+const SHRINKING: u32 = 120_000;
 
 #[test]
 fn answers_equal_those_of_etcd() {
@@ -45,6 +52,7 @@ fn answers_equal_those_of_etcd() {
             cases: sequences,
             failure_persistence: None,
             rng_seed: RngSeed::Fixed(seed),
+            max_shrink_time: SHRINKING,
             ..Config::default()
         };
         let result = TestRunner::new(config)
@@ -54,5 +62,19 @@ fn answers_equal_those_of_etcd() {
         }
         runtime.block_on(world.clear());
         println!("etcd {}: {} operations in {sequences} sequences", world.version(), world.operations());
+    }
+}
+
+#[tokio::test]
+async fn large_changes_are_cut_as_etcd_cuts_them() {
+    let store = Store::memory().unwrap();
+    let embedded = Rpc::embedded(&store);
+    for (name, binary) in own_server::binaries() {
+        let server = own_server::OwnServer::start(&binary, &[]);
+        let etcd = Rpc::connect(&server.url()).await;
+        for sizes in [&[480_000; 3][..], &[10_000; 100], &[700_000, 5, 700_000, 5], &[1_400_000]] {
+            let expected = fragments::pieces(&etcd, sizes).await;
+            assert_eq!(fragments::pieces(&embedded, sizes).await, expected, "{name}, {} values", sizes.len());
+        }
     }
 }

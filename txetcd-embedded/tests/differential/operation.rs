@@ -21,6 +21,7 @@ pub(crate) enum Span {
 /// A revision, counted from those of the sequence.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Revision {
+    Negative,
     Zero,
     Back(u8),
     Ahead(u8),
@@ -92,6 +93,8 @@ pub(crate) enum Step {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
+    /// The id that is asked for; 0 leaves the choice.
+    pub(crate) id: u8,
     pub(crate) span: Span,
     pub(crate) start: Revision,
     pub(crate) prev_kv: bool,
@@ -106,16 +109,47 @@ pub(crate) enum Operation {
     Put(Put),
     Delete(Delete),
     Txn(Txn),
-    Compact { revision: Revision, physical: bool },
-    Grant { lease: Lease, ttl: i64 },
+    Compact {
+        revision: Revision,
+        physical: bool,
+    },
+    Grant {
+        lease: Lease,
+        ttl: i64,
+    },
     Revoke(Lease),
-    TimeToLive { lease: Lease, keys: bool },
+    TimeToLive {
+        lease: Lease,
+        keys: bool,
+    },
     KeepAlive(Lease),
+    /// A lease whose id the server chooses, and which is revoked at once.
+    Brief {
+        ttl: i64,
+    },
+    Leases,
     Watch(Watch),
+    Cancel {
+        watcher: u8,
+    },
+    Progress,
+    RangeStream(Range),
+    Hash(Revision),
+    Status,
+    Members,
+    Alarms,
+}
+
+impl Operation {
+    /// Whether the answer depends on how far the watchers are.
+    pub(crate) fn concerns_watchers(&self) -> bool {
+        matches!(self, Self::Compact { .. } | Self::Watch(_) | Self::Cancel { .. } | Self::Progress)
+    }
 }
 
 const KEYS: Key = 6;
 const LEASES: Lease = 4;
+const WATCHERS: u8 = 5;
 
 pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
@@ -130,7 +164,15 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
         1 => (0..LEASES).prop_map(Operation::Revoke),
         1 => (0..LEASES, any::<bool>()).prop_map(|(lease, keys)| Operation::TimeToLive { lease, keys }),
         1 => (0..LEASES).prop_map(Operation::KeepAlive),
-        2 => watch().prop_map(Operation::Watch),
+        1 => prop_oneof![Just(i64::MIN), -1..4_i64, Just(9_000_000_000)]
+            .prop_map(|ttl| Operation::Brief { ttl }),
+        1 => Just(Operation::Leases),
+        3 => watch().prop_map(Operation::Watch),
+        1 => (0..WATCHERS).prop_map(|watcher| Operation::Cancel { watcher }),
+        1 => Just(Operation::Progress),
+        2 => range().prop_map(Operation::RangeStream),
+        1 => revision().prop_map(Operation::Hash),
+        1 => prop_oneof![Just(Operation::Status), Just(Operation::Members), Just(Operation::Alarms)],
     ]
 }
 
@@ -152,6 +194,7 @@ fn revision() -> impl Strategy<Value = Revision> {
         6 => Just(Revision::Zero),
         6 => (0..12_u8).prop_map(Revision::Back),
         1 => (1..3_u8).prop_map(Revision::Ahead),
+        1 => Just(Revision::Negative),
     ]
 }
 
@@ -251,7 +294,9 @@ fn txn(depth: u32) -> BoxedStrategy<Txn> {
 
 fn watch() -> impl Strategy<Value = Watch> {
     let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2), prop::bool::weighted(0.2));
-    (span(true), revision(), flags).prop_map(|(span, start, flags)| Watch {
+    let id = prop_oneof![2 => Just(0), 1 => 1..WATCHERS];
+    (id, span(true), revision(), flags).prop_map(|(id, span, start, flags)| Watch {
+        id,
         span,
         start,
         prev_kv: flags.0,

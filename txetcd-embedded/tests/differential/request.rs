@@ -6,9 +6,9 @@ use etcd_client::proto::{
 };
 
 use crate::operation::{Compare, Delete, Operand, Put, Range, Revision, Span, Step, Txn};
-use crate::world::{PREFIX, PREFIX_END, Side};
+use crate::side::{PREFIX, PREFIX_END, Side};
 
-impl Side<'_> {
+impl Side {
     fn key(&self, key: u8) -> Vec<u8> {
         [PREFIX, &[b'a' + key]].concat()
     }
@@ -32,6 +32,7 @@ impl Side<'_> {
 
     pub(crate) fn revision_of(&self, revision: Revision, now: i64) -> i64 {
         match revision {
+            Revision::Negative => -1,
             Revision::Zero => 0,
             // Not before the sequence, where the servers' pasts differ.
             Revision::Back(steps) => self.base + (now - i64::from(steps)).max(0),

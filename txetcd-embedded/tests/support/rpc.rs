@@ -1,9 +1,11 @@
 //! Calls with the protocol's own messages, so that a test can say anything a client could.
 
 use etcd_client::proto::{
-    PbCompactionRequest, PbCompactionResponse, PbDeleteRequest, PbDeleteResponse, PbLeaseGrantRequest,
-    PbLeaseGrantResponse, PbLeaseRevokeRequest, PbLeaseRevokeResponse, PbLeaseTimeToLiveRequest,
-    PbLeaseTimeToLiveResponse, PbPutRequest, PbPutResponse, PbRangeRequest, PbRangeResponse, PbStatusRequest,
+    PbAlarmRequest, PbAlarmResponse, PbCompactionRequest, PbCompactionResponse, PbDeleteRequest,
+    PbDeleteResponse, PbHashKvRequest, PbHashKvResponse, PbLeaseGrantRequest, PbLeaseGrantResponse,
+    PbLeaseLeasesRequest, PbLeaseLeasesResponse, PbLeaseRevokeRequest, PbLeaseRevokeResponse,
+    PbLeaseTimeToLiveRequest, PbLeaseTimeToLiveResponse, PbMemberListRequest, PbMemberListResponse,
+    PbPutRequest, PbPutResponse, PbRangeRequest, PbRangeResponse, PbRangeStreamResponse, PbStatusRequest,
     PbStatusResponse, PbTxnRequest, PbTxnResponse,
 };
 use etcd_client::{Channel, Client};
@@ -52,7 +54,11 @@ calls! {
     PbLeaseGrantRequest => PbLeaseGrantResponse, "Lease/LeaseGrant";
     PbLeaseRevokeRequest => PbLeaseRevokeResponse, "Lease/LeaseRevoke";
     PbLeaseTimeToLiveRequest => PbLeaseTimeToLiveResponse, "Lease/LeaseTimeToLive";
+    PbLeaseLeasesRequest => PbLeaseLeasesResponse, "Lease/LeaseLeases";
     PbStatusRequest => PbStatusResponse, "Maintenance/Status";
+    PbHashKvRequest => PbHashKvResponse, "Maintenance/HashKV";
+    PbAlarmRequest => PbAlarmResponse, "Maintenance/Alarm";
+    PbMemberListRequest => PbMemberListResponse, "Cluster/MemberList";
 }
 
 impl Rpc {
@@ -74,16 +80,41 @@ impl Rpc {
     }
 
     pub(crate) async fn call<C: Call>(&self, request: C) -> Outcome<C::Response> {
-        let mut grpc = Grpc::new(self.service.clone()).max_decoding_message_size(usize::MAX);
-        let answer: Result<_, Status> = async {
-            grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let answer = async {
             let codec = ProstCodec::<C, C::Response>::default();
-            grpc.unary(tonic::Request::new(request), PathAndQuery::from_static(C::PATH), codec).await
+            let path = PathAndQuery::from_static(C::PATH);
+            self.ready().await?.unary(tonic::Request::new(request), path, codec).await
         }
         .await;
-        match answer {
-            Ok(response) => Ok(response.into_inner()),
-            Err(status) => Err((status.code(), status.message().to_owned())),
-        }
+        answer.map(tonic::Response::into_inner).map_err(outcome)
     }
+
+    /// The pieces of a range, put together.
+    pub(crate) async fn range_stream(&self, request: PbRangeRequest) -> Outcome<PbRangeResponse> {
+        let answer = async {
+            let codec = ProstCodec::<PbRangeRequest, PbRangeStreamResponse>::default();
+            let path = PathAndQuery::from_static("/etcdserverpb.KV/RangeStream");
+            let request = tonic::Request::new(request);
+            let mut pieces = self.ready().await?.server_streaming(request, path, codec).await?.into_inner();
+            let mut whole = PbRangeResponse::default();
+            while let Some(piece) = pieces.message().await? {
+                let piece = piece.range_response.unwrap_or_default();
+                whole.kvs.extend(piece.kvs);
+                whole = PbRangeResponse { kvs: whole.kvs, ..piece };
+            }
+            Ok(whole)
+        }
+        .await;
+        answer.map_err(outcome)
+    }
+
+    async fn ready(&self) -> Result<Grpc<Service>, Status> {
+        let mut grpc = Grpc::new(self.service.clone()).max_decoding_message_size(usize::MAX);
+        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(grpc)
+    }
+}
+
+fn outcome(status: Status) -> (Code, String) {
+    (status.code(), status.message().to_owned())
 }

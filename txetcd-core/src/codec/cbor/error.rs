@@ -7,13 +7,14 @@ use std::fmt;
 use serde::{de, ser};
 
 use crate::codec::CodecError;
+use crate::codec::limit::TOO_DEEP;
 
 /// Why a value could not be written.
 #[derive(Debug)]
 pub(super) struct WriteError(&'static str);
 
 impl WriteError {
-    pub(super) const TOO_DEEP: Self = Self("the value is nested too deeply");
+    pub(super) const TOO_DEEP: Self = Self(TOO_DEEP);
     pub(super) const OUT_OF_MEMORY: Self = Self("the buffer took no more bytes");
     const CUSTOM: Self = Self("the serialization of the type, or of a part of it, failed");
 }

@@ -33,6 +33,7 @@ macro_rules! is_any {
 }
 
 impl Known {
+    #[inline(always)]
     pub(super) fn of<T: ?Sized>(value: &T) -> Self {
         let id = typeid::of::<T>();
         if is_any!(id, Uuid, &Uuid, &&Uuid, Box<Uuid>) {
@@ -62,7 +63,8 @@ pub(super) fn is_value<T>() -> bool {
 macro_rules! byte_arrays {
     ($($length:literal)*) => {
         /// Whether the type is an array of bytes that serde serializes, or a reference to one. The size of a
-        /// value of the type leaves one or few to compare with.
+        /// value of the type leaves one or few to compare with. Once inlined the answer is a constant.
+        #[inline(always)]
         fn is_byte_array(id: TypeId, size: usize) -> bool {
             const REFERENCE: usize = size_of::<&()>();
             match size {

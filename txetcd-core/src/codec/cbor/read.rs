@@ -3,7 +3,6 @@
 use ciborium_ll::{Header, simple};
 use serde::de::{self, Visitor};
 
-use super::MAX_DEPTH;
 use super::collection::{Entries, Items};
 use super::error::ReadError;
 use super::input::{Input, MapKey};
@@ -11,6 +10,7 @@ use super::known::is_value;
 use super::strings::{ByteString, visit_bytes, visit_text};
 use super::tagged::{self, TaggedItem};
 use super::variant::Variant;
+use crate::codec::limit::{MAX_DEPTH, MAX_WRAPPERS, TOO_DEEP};
 
 type Result<T, E = ReadError> = std::result::Result<T, E>;
 
@@ -23,13 +23,14 @@ pub(super) struct Reader<'de> {
     /// The keys so far of the maps that are being read, the innermost map's last.
     pub(super) keys: Vec<MapKey<'de>>,
     depth: usize,
+    wrappers: usize,
 }
 
 const ONE_VARIANT: &str = "expected a variant as a map of one entry";
 
 impl<'de> Reader<'de> {
     pub(super) fn new(bytes: &'de [u8]) -> Self {
-        Self { input: Input::new(bytes), keys: Vec::new(), depth: 0 }
+        Self { input: Input::new(bytes), keys: Vec::new(), depth: 0, wrappers: 0 }
     }
 
     /// Refuses bytes after the item.
@@ -39,11 +40,22 @@ impl<'de> Reader<'de> {
 
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.depth == MAX_DEPTH {
-            return Err(self.input.refused("nested too deeply"));
+            return Err(self.input.refused(TOO_DEEP));
         }
         self.depth += 1;
         let value = read(self)?;
         self.depth -= 1;
+        Ok(value)
+    }
+
+    /// Reads what is in an option or newtype, which need no bytes of their own.
+    fn wrapped<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.wrappers == MAX_WRAPPERS {
+            return Err(self.input.refused(TOO_DEEP));
+        }
+        self.wrappers += 1;
+        let value = read(self)?;
+        self.wrappers -= 1;
         Ok(value)
     }
 
@@ -126,7 +138,10 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         let is_none = |header| matches!(header, Header::Simple(simple::NULL | simple::UNDEFINED));
-        if self.input.skip_if(is_none)? { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.input.skip_if(is_none)? {
+            return visitor.visit_none();
+        }
+        self.wrapped(|reader| visitor.visit_some(reader))
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value> {
@@ -138,7 +153,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value> {
-        visitor.visit_newtype_struct(self)
+        self.wrapped(|reader| visitor.visit_newtype_struct(reader))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value> {

@@ -3,10 +3,10 @@
 use ciborium_ll::{Encoder, Header, simple, tag};
 use serde::ser::{self, Serialize};
 
-use super::MAX_DEPTH;
 use super::error::WriteError;
 use super::known::{Known, SELF_DESCRIBED_TAG, UUID_TAG};
 use super::tagged::{TAGGED, UNTAGGED};
+use crate::codec::limit::{MAX_DEPTH, MAX_WRAPPERS};
 
 mod collection;
 
@@ -19,6 +19,7 @@ pub(super) struct Writer<'out> {
     out: &'out mut Vec<u8>,
     next: Next,
     depth: usize,
+    wrappers: usize,
 }
 
 /// What the next call of the serializer writes.
@@ -37,7 +38,7 @@ enum Next {
 
 impl<'out> Writer<'out> {
     pub(super) fn new(out: &'out mut Vec<u8>) -> Self {
-        Self { out, next: Next::Item, depth: 0 }
+        Self { out, next: Next::Item, depth: 0, wrappers: 0 }
     }
 
     /// Prepares for a value whose type has a CBOR form of its own; to be called before it is serialized.
@@ -58,6 +59,17 @@ impl<'out> Writer<'out> {
     fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result {
         self.announce(value)?;
         value.serialize(self)
+    }
+
+    /// Writes what is in an option or newtype, which have no bytes of their own.
+    fn write_wrapped<T: Serialize + ?Sized>(&mut self, value: &T) -> Result {
+        if self.wrappers == MAX_WRAPPERS {
+            return Err(WriteError::TOO_DEEP);
+        }
+        self.wrappers += 1;
+        self.write(value)?;
+        self.wrappers -= 1;
+        Ok(())
     }
 
     fn push(&mut self, header: Header) -> Result {
@@ -194,7 +206,7 @@ impl<'a, 'out> ser::Serializer for &'a mut Writer<'out> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result {
-        self.write(value)
+        self.write_wrapped(value)
     }
 
     fn serialize_unit(self) -> Result {
@@ -210,7 +222,7 @@ impl<'a, 'out> ser::Serializer for &'a mut Writer<'out> {
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result {
-        self.write(value)
+        self.write_wrapped(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

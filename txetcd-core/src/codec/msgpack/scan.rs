@@ -1,11 +1,9 @@
 //! Looks through encoded bytes before they are decoded: for their end, their depth, and keys that come twice.
 
 use crate::codec::CodecError;
+use crate::codec::limit::{MAX_DEPTH, TOO_DEEP};
 
 type Result<T, E = CodecError> = std::result::Result<T, E>;
-
-/// How deeply arrays and maps may be nested, in writing as in reading.
-const MAX_DEPTH: usize = 128;
 
 /// Refuses bytes that are not exactly one item.
 pub(super) fn check(bytes: &[u8]) -> Result<()> {
@@ -95,7 +93,7 @@ impl<'de> Scan<'de> {
     }
 
     fn enter(&self, depth: usize) -> Result<()> {
-        if depth == MAX_DEPTH { Err(self.refused("nested too deeply")) } else { Ok(()) }
+        if depth == MAX_DEPTH { Err(self.refused(TOO_DEEP)) } else { Ok(()) }
     }
 
     fn number<const N: usize, I: Into<i128>>(&mut self, read: impl Fn([u8; N]) -> I) -> Result<Key<'de>> {

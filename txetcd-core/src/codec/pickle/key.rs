@@ -3,6 +3,7 @@
 use super::error::ReadError;
 use super::read::Budget;
 use super::tree::{Id, Node, Tree};
+use crate::codec::limit::{MAX_DEPTH, TOO_DEEP};
 
 /// A part of a key; a tuple is its length and its elements.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +22,7 @@ pub(super) fn check(tree: &Tree<'_>, entries: &[(Id, Id)], budget: &Budget) -> R
     let mut keys = Vec::with_capacity(entries.len());
     for &(key, _) in entries {
         let mut parts = Vec::with_capacity(1);
-        flatten(tree, key, budget, &mut parts)?;
+        flatten(tree, key, MAX_DEPTH, budget, &mut parts)?;
         keys.push(parts);
     }
     keys.sort_unstable();
@@ -34,6 +35,7 @@ pub(super) fn check(tree: &Tree<'_>, entries: &[(Id, Id)], budget: &Budget) -> R
 fn flatten<'de>(
     tree: &Tree<'de>,
     id: Id,
+    depth: usize,
     budget: &Budget,
     parts: &mut Vec<Part<'de>>,
 ) -> Result<(), ReadError> {
@@ -47,7 +49,8 @@ fn flatten<'de>(
         Node::Bytes(bytes) => Part::Bytes(bytes),
         Node::List(items) => {
             parts.push(Part::Tuple(items.len()));
-            return budget.nested(|| items.iter().try_for_each(|&item| flatten(tree, item, budget, parts)));
+            let depth = depth.checked_sub(1).ok_or_else(|| ReadError::new(TOO_DEEP))?;
+            return items.iter().try_for_each(|&item| flatten(tree, item, depth, budget, parts));
         }
         Node::Dict(_) => return Err(ReadError::new("a dict cannot be a key")),
     });

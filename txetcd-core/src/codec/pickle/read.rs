@@ -8,8 +8,8 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::error::ReadError;
+use super::key;
 use super::tree::{Id, Node, Tree};
-use super::{MAX_DEPTH, key};
 
 type Result<T, E = ReadError> = std::result::Result<T, E>;
 
@@ -17,29 +17,18 @@ type Result<T, E = ReadError> = std::result::Result<T, E>;
 /// stand for gigabytes.
 pub(super) struct Budget {
     left: Cell<usize>,
-    depth: Cell<usize>,
 }
 
 impl Budget {
     /// For a pickle of `len` bytes: room for 16 times its size, and for a mebibyte in any case.
     pub(super) fn new(len: usize) -> Self {
-        Self { left: Cell::new(len.saturating_mul(16).saturating_add(1 << 20)), depth: Cell::new(0) }
+        Self { left: Cell::new(len.saturating_mul(16).saturating_add(1 << 20)) }
     }
 
     pub(super) fn spend(&self, size: usize) -> Result<()> {
         let left = self.left.get().checked_sub(size);
         self.left.set(left.ok_or_else(|| ReadError::new("shared objects make the value too large"))?);
         Ok(())
-    }
-
-    pub(super) fn nested<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
-        if self.depth.get() == MAX_DEPTH {
-            return Err(ReadError::new("nested too deeply"));
-        }
-        self.depth.set(self.depth.get() + 1);
-        let value = read()?;
-        self.depth.set(self.depth.get() - 1);
-        Ok(value)
     }
 }
 
@@ -83,7 +72,7 @@ impl<'de> de::Deserializer<'de> for Item<'_, 'de> {
                 self.budget.spend(bytes.len())?;
                 visitor.visit_borrowed_bytes(bytes)
             }
-            Node::List(items) => self.budget.nested(|| {
+            Node::List(items) => {
                 let mut items = Items { of: self, left: items.iter() };
                 let value = visitor.visit_seq(&mut items)?;
                 if items.left.len() == 0 {
@@ -91,11 +80,11 @@ impl<'de> de::Deserializer<'de> for Item<'_, 'de> {
                 } else {
                     Err(ReadError::new("more elements than the type has"))
                 }
-            }),
-            Node::Dict(entries) => self.budget.nested(|| {
+            }
+            Node::Dict(entries) => {
                 key::check(self.tree, entries, self.budget)?;
                 visitor.visit_map(Entries { of: self, left: entries.iter(), value: None })
-            }),
+            }
         }
     }
 
@@ -149,9 +138,7 @@ impl<'de> de::Deserializer<'de> for Item<'_, 'de> {
             Node::Text(name) => visitor.visit_enum((*name).into_deserializer()),
             Node::Dict(entries) if entries.len() == 1 => {
                 let (name, content) = entries[0];
-                self.budget.nested(|| {
-                    visitor.visit_enum(Variant { name: self.other(name), content: self.other(content) })
-                })
+                visitor.visit_enum(Variant { name: self.other(name), content: self.other(content) })
             }
             _ => Err(ReadError::new("expected a variant as its name, or as a dict of one entry")),
         }

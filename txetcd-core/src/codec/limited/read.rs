@@ -1,61 +1,33 @@
-//! [`Limited`]: a deserializer that stops at a depth, and at a number of elements.
-//!
-//! A few bytes can ask a recursive type for any depth, and a sequence of `()` for any number of elements, since
-//! neither takes more bytes. What has a part is wrapped here, and with it its parts.
+//! Reading within [`Limits`]: the deserializer, and the visitors, seeds and parts that it is given or gives.
 
-use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// How deeply values may be nested, where an option or a newtype around a struct is a level of its own.
-const MAX_DEPTH: usize = 128;
-
-/// What is left of the limits.
-pub(super) struct Limits {
-    depth: Cell<usize>,
-    elements: Cell<usize>,
-}
+use super::{Limited, Limits};
 
 impl Limits {
-    /// For a value of `len` bytes. Elements without bytes are counted beyond them, up to a million.
-    pub(super) fn new(len: usize) -> Self {
-        Self { depth: Cell::new(MAX_DEPTH), elements: Cell::new(len.saturating_add(1_000_000)) }
+    fn inside<T, E: Error>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.enter(1).map_err(E::custom)?;
+        let value = read();
+        self.leave(1);
+        value
     }
 
-    fn nested<T, E: Error>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let depth = self.depth.get().checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
-        self.depth.set(depth);
-        let value = read()?;
-        self.depth.set(depth + 1);
-        Ok(value)
-    }
-
-    fn element<E: Error>(&self) -> Result<(), E> {
-        let left = self.elements.get().checked_sub(1).ok_or_else(|| E::custom("too many elements"))?;
-        self.elements.set(left);
-        Ok(())
-    }
-}
-
-/// Something of serde's deserialization, and the limits within which it may act.
-pub(super) struct Limited<'a, T> {
-    inner: T,
-    limits: &'a Limits,
-}
-
-impl<'a, T> Limited<'a, T> {
-    pub(super) fn new(inner: T, limits: &'a Limits) -> Self {
-        Self { inner, limits }
+    fn wrapped<T, E: Error>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.wrap().map_err(E::custom)?;
+        let value = read();
+        self.unwrap();
+        value
     }
 }
 
 macro_rules! with_visitor {
     ($($method:ident($($argument:ident: $type:ty),*);)*) => {$(
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            self.limits.nested(|| self.inner.$method($($argument,)* Limited::new(visitor, self.limits)))
+            self.inner.$method($($argument,)* self.limits.around(visitor))
         }
     )*};
 }
@@ -114,23 +86,23 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Limited<'_, V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.inner.visit_some(Limited::new(deserializer, self.limits))
+        self.limits.wrapped(|| self.inner.visit_some(self.limits.around(deserializer)))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.inner.visit_newtype_struct(Limited::new(deserializer, self.limits))
+        self.limits.wrapped(|| self.inner.visit_newtype_struct(self.limits.around(deserializer)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_seq(Limited::new(items, self.limits))
+        self.limits.inside(|| self.inner.visit_seq(self.limits.around(items)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Limited::new(entries, self.limits))
+        self.limits.inside(|| self.inner.visit_map(self.limits.around(entries)))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(Limited::new(variant, self.limits))
+        self.inner.visit_enum(self.limits.around(variant))
     }
 }
 
@@ -138,7 +110,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Limited<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.inner.deserialize(Limited::new(deserializer, self.limits))
+        self.inner.deserialize(self.limits.around(deserializer))
     }
 }
 
@@ -146,8 +118,8 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Limited<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        self.limits.element()?;
-        self.inner.next_element_seed(Limited::new(seed, self.limits))
+        self.limits.element().map_err(A::Error::custom)?;
+        self.inner.next_element_seed(self.limits.around(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -160,12 +132,12 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Limited<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        self.limits.element()?;
-        self.inner.next_key_seed(Limited::new(seed, self.limits))
+        self.limits.element().map_err(A::Error::custom)?;
+        self.inner.next_key_seed(self.limits.around(seed))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.inner.next_value_seed(Limited::new(seed, self.limits))
+        self.inner.next_value_seed(self.limits.around(seed))
     }
 }
 
@@ -174,8 +146,8 @@ impl<'a, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Limited<'a, A> {
     type Variant = Limited<'a, A::Variant>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), A::Error> {
-        let (value, variant) = self.inner.variant_seed(Limited::new(seed, self.limits))?;
-        Ok((value, Limited::new(variant, self.limits)))
+        let (value, variant) = self.inner.variant_seed(self.limits.around(seed))?;
+        Ok((value, self.limits.around(variant)))
     }
 }
 
@@ -187,11 +159,11 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Limited<'_, A> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        self.inner.newtype_variant_seed(Limited::new(seed, self.limits))
+        self.limits.inside(|| self.inner.newtype_variant_seed(self.limits.around(seed)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, Limited::new(visitor, self.limits))
+        self.limits.inside(|| self.inner.tuple_variant(len, self.limits.around(visitor)))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -199,6 +171,6 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Limited<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, Limited::new(visitor, self.limits))
+        self.limits.inside(|| self.inner.struct_variant(fields, self.limits.around(visitor)))
     }
 }

@@ -1,17 +1,7 @@
-"""Python's own encoders and decoders of rows, asked by tests/interop.rs: one JSON object a line, in and out.
+"""Rows of Python's maps: their own encoders and decoders, without a database."""
 
-{"map": class, "slot": number, "key": neutral, "value": neutral}
-    -> {"row": [hex, hex] or null, "same": whether Python reads what it wrote}
-{"map": class, "row": [hex, hex]}
-    -> {"key": neutral, "value": neutral}
-
-Neutral are: uuids as text, byte strings as hex, timestamps as nanoseconds, tuples and sorted sets as arrays.
-"""
-
-import json
 import re
 import struct
-import sys
 import uuid
 
 import numpy as np
@@ -83,35 +73,25 @@ def instance(cls):
     return made
 
 
-def encode(made, slot, key, value):
+def put(etcd, name, slot, key, value):
+    cls = getattr(_pmap, name)
+    made = instance(cls)
+    key = from_neutral(mixin(cls, "Keys"), key)
+    value = from_neutral(mixin(cls, "Values"), value)
     try:
         stored_key, stored_value = made._serialize_key(key), made._serialize_value(value)
     except Exception:
-        return {"row": None, "same": False}
+        return {"written": False, "same": False}
     try:
         same = made._deserialize_key(stored_key) == key and made._deserialize_value(stored_value) == value
     except Exception:
         same = False
-    row = [(struct.pack(">H", slot) + stored_key).hex(), stored_value.hex()]
-    return {"row": row, "same": bool(same)}
+    etcd.put(struct.pack(">H", slot) + stored_key, stored_value)
+    return {"written": True, "same": bool(same)}
 
 
-def decode(made, row):
-    key, value = (bytes.fromhex(part) for part in row)
-    return {
-        "key": to_neutral(made._deserialize_key(key[2:])),
-        "value": to_neutral(made._deserialize_value(value)),
-    }
-
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    cls = getattr(_pmap, asked["map"])
-    made = instance(cls)
-    if "row" in asked:
-        answer = decode(made, asked["row"])
-    else:
-        key = from_neutral(mixin(cls, "Keys"), asked["key"])
-        value = from_neutral(mixin(cls, "Values"), asked["value"])
-        answer = encode(made, asked["slot"], key, value)
-    print(json.dumps(answer), flush=True)
+def get(etcd, name, slot):
+    made = instance(getattr(_pmap, name))
+    ((key, value),) = etcd.prefix(struct.pack(">H", slot))
+    value = made._deserialize_value(value)
+    return {"key": to_neutral(made._deserialize_key(key[2:])), "value": to_neutral(value), "repr": repr(value)}

@@ -1,0 +1,194 @@
+//! Agreement: who writes to a table knows all of its indexes.
+//!
+//! Each commit is guarded by the revision at which the catalogue's row of each table that it writes was seen and
+//! found to have no index that the program does not declare. So an index that another program adds stops those who
+//! would not keep it, at their next commit. A table without indexes is taken to be absent from the catalogue until
+//! a commit finds it there, so that it costs no request.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Mutex;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use txetcd_client::{Error, Result, error::Kind};
+
+use super::attach::{Removed, enter};
+use super::declaration::Declaration;
+use super::state::catalogued;
+use crate::database::Database;
+use crate::engine::bookkeeping::catalogue_key;
+use crate::engine::lock::lock;
+use crate::engine::naming::table_name;
+use crate::engine::schema::TableSchema;
+use crate::engine::view::{SchemaGuard, View};
+use crate::reference::keep::{Referrer, follow, require_targets};
+use crate::txn::sealed::Sealed as _;
+use crate::txn::{ReadTxn, WriteTxn};
+
+/// What was seen in a table's row of the catalogue.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Agreement {
+    mod_revision: i64,
+    referenced_by: Vec<u16>,
+}
+
+impl Agreement {
+    pub(super) fn new(mod_revision: i64, referenced_by: &[u16]) -> Self {
+        Self { mod_revision, referenced_by: referenced_by.to_vec() }
+    }
+}
+
+/// What the program agrees with.
+#[derive(Default)]
+pub(crate) struct Agreed {
+    /// By slot and by who did.
+    tables: Mutex<HashMap<(u16, TypeId), Agreement>>,
+    /// The tables of this program that refer to others.
+    referrers: Mutex<Vec<Referrer>>,
+}
+
+impl Agreed {
+    pub(super) fn set(&self, slot: u16, schema: &'static dyn TableSchema, agreement: Agreement) {
+        lock(&self.tables).insert((slot, schema.id()), agreement);
+    }
+
+    fn get(&self, slot: u16, schema: &'static dyn TableSchema) -> Option<Agreement> {
+        lock(&self.tables).get(&(slot, schema.id())).cloned()
+    }
+
+    pub(super) fn refer(&self, new: Referrer) {
+        let mut referrers = lock(&self.referrers);
+        referrers.retain(|old| (old.target, old.slot, old.at) != (new.target, new.slot, new.at));
+        referrers.push(new);
+    }
+
+    fn referrers(&self) -> Vec<Referrer> {
+        lock(&self.referrers).clone()
+    }
+}
+
+impl fmt::Debug for Agreed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agreed").field("tables", &*lock(&self.tables)).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// What ends a transaction whose closure has returned: what follows for other rows and for indexes is added to its
+    /// writes, and what the catalogue must say at the commit is found.
+    pub(crate) async fn conclude(&self, view: &View) -> Result<Vec<SchemaGuard>> {
+        let mut guards = self.schema_guards(view).await?;
+        let referrers = self.agreed().referrers();
+        self.require_known_referrers(view, &referrers)?;
+        if !referrers.is_empty() {
+            follow(view, &referrers).await?;
+            // It may have written to further tables.
+            guards = self.schema_guards(view).await?;
+            self.require_known_referrers(view, &referrers)?;
+        }
+        view.maintain_indexes().await?;
+        require_targets(view)?;
+        Ok(guards)
+    }
+
+    async fn schema_guards(&self, view: &View) -> Result<Vec<SchemaGuard>> {
+        let mut guards = Vec::new();
+        for (slot, schema) in view.written().into_iter().filter(|(slot, _)| *slot != 0) {
+            let mod_revision = match self.agreed().get(slot, schema) {
+                Some(agreed) => agreed.mod_revision,
+                None => match schema.declaration() {
+                    Some(declaration) => {
+                        let (mod_revision, ready) = self.enter_implicitly(schema, declaration).await?;
+                        if ready {
+                            // What the closure saw of the catalogue, if it read an index, was before that; an index
+                            // that is ready has all entries, whatever happened to it meanwhile.
+                            view.forget_read(&catalogue_key(slot));
+                        }
+                        mod_revision
+                    }
+                    None => 0,
+                },
+            };
+            guards.push(SchemaGuard { slot, mod_revision });
+        }
+        Ok(guards)
+    }
+
+    /// Rows may be deleted only by who knows all tables that refer to them.
+    fn require_known_referrers(&self, view: &View, referrers: &[Referrer]) -> Result<()> {
+        for (slot, schema) in view.written() {
+            let agreed = self.agreed().get(slot, schema).unwrap_or_default();
+            let is_known = |by: &u16| referrers.iter().any(|known| known.target == slot && known.slot == *by);
+            let Some(unknown) = agreed.referenced_by.iter().find(|by| !is_known(by)) else { continue };
+            if !view.deleted(slot).is_empty() {
+                return Err(Error::new(
+                    Kind::SchemaMismatch,
+                    format!(
+                        "{}: rows are deleted, to which rows of the table in slot {unknown} may refer, which this program \
+                         has not attached. Nothing was written: `attach` that table once after connecting",
+                        table_name(slot, schema)
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks again at tables whose row in the catalogue was not as expected.
+    ///
+    /// # Errors
+    /// `is_schema_mismatch` if a table has an index now that is not declared here.
+    pub(crate) async fn agree_again(&self, tables: &[(u16, &'static dyn TableSchema)]) -> Result<()> {
+        for (slot, schema) in tables {
+            match schema.declaration() {
+                Some(declaration) => self.enter_implicitly(*schema, declaration).await?.0,
+                None => self.agree_unindexed(*slot, *schema).await?,
+            };
+        }
+        Ok(())
+    }
+
+    async fn agree_unindexed(&self, slot: u16, schema: &'static dyn TableSchema) -> Result<i64> {
+        let (mod_revision, table) = self
+            .read(async |txn: &ReadTxn| {
+                let (view, key) = (txn.view(), catalogue_key(slot));
+                let row = view.get(vec![key]).await?.pop().flatten();
+                let mod_revision = row.map_or(0, |row| row.mod_revision());
+                Ok::<_, Error>((mod_revision, catalogued(view, slot).await?))
+            })
+            .await?;
+        if let Some(index) = table.iter().flat_map(|table| &table.indexes).next() {
+            return Err(Error::new(
+                Kind::SchemaMismatch,
+                format!(
+                    "{}: the catalogue has an index that this program does not declare, and so would not keep: {} (slot \
+                     {}). Nothing was written: declare the index, or remove it by attaching the table without it",
+                    table_name(slot, schema),
+                    index.described(),
+                    index.slot
+                ),
+            ));
+        }
+        let referenced_by = table.map(|table| table.referenced_by).unwrap_or_default();
+        self.agreed().set(slot, schema, Agreement::new(mod_revision, &referenced_by));
+        Ok(mod_revision)
+    }
+
+    /// Enters a table with indexes in the catalogue, or finds it there. Returns the revision of its row, and whether all
+    /// indexes can be read. Boxed, since it is a transaction within the commit of another one.
+    pub(crate) fn enter_implicitly(
+        &self,
+        schema: &'static dyn TableSchema,
+        declaration: Declaration,
+    ) -> BoxFuture<'_, Result<(i64, bool)>> {
+        async move {
+            let entered = self
+                .write_with_revision(async |txn: &WriteTxn| enter(txn, &declaration, Removed::Refused).await)
+                .await?;
+            Ok((self.entered(&entered, schema)?.1, entered.0.ready))
+        }
+        .boxed()
+    }
+}

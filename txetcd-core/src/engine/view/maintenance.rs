@@ -1,0 +1,121 @@
+//! From rows that were written to index entries, when the closure has ended.
+//!
+//! A row that is replaced or deleted takes its old entries with it, so its stored form must be known: what was not
+//! read before is read here, all in one request. Reading it guards it, and with it its entries, which change only
+//! together with their row. So only a new entry of a unique index needs a guard of its own, unless this transaction
+//! takes it from another row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use txetcd_client::Result;
+
+use super::{Entry, State, View};
+use crate::engine::bounds::Bounds;
+use crate::engine::naming::Absence;
+use crate::engine::read_set::{Mark, ReadSet};
+use crate::engine::schema::TableSchema;
+use crate::engine::write_set::{NewRow, Own, PutLease, WriteSet};
+
+/// The entries that the written rows had, and those that they will have.
+#[derive(Default)]
+struct Changes {
+    old: BTreeSet<Vec<u8>>,
+    new: BTreeMap<Vec<u8>, New>,
+}
+
+struct New {
+    entry: Entry,
+    row: Vec<u8>,
+    lease: i64,
+    /// It is there already, under the same lease.
+    unchanged: bool,
+}
+
+impl View {
+    /// Turns what was written to tables with indexes into writes to these.
+    pub(crate) async fn maintain_indexes(&self) -> Result<()> {
+        let mut tables = self.written();
+        tables.retain(|(_, schema)| !schema.indexes().is_empty());
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let unknown = {
+            let state = self.state();
+            let rows = tables.iter().flat_map(|(slot, _)| state.replaced(*slot));
+            rows.filter(|key| state.known.key(key).is_none()).map(<[u8]>::to_vec).collect()
+        };
+        self.stored(unknown).await?;
+        let mut state = self.state();
+        let mut changes = Changes::default();
+        for (slot, schema) in tables {
+            state.collect(slot, schema, &mut changes)?;
+        }
+        changes.write(&mut state.writes);
+        Ok(())
+    }
+}
+
+impl State {
+    /// The written rows that may be in the store.
+    fn replaced(&self, slot: u16) -> impl Iterator<Item = &[u8]> {
+        let rows = self.writes.rows_in(&Bounds::slot(slot)).map(|(key, _)| key).collect::<Vec<_>>();
+        rows.into_iter().filter(|key| replaces(&self.writes, key))
+    }
+
+    fn collect(&mut self, slot: u16, schema: &'static dyn TableSchema, changes: &mut Changes) -> Result<()> {
+        let Self { known, reads, writes, tables, .. } = self;
+        for (key, own) in writes.rows_in(&Bounds::slot(slot)) {
+            let before = if replaces(writes, key) { known.key(key).flatten() } else { None };
+            if replaces(writes, key) {
+                reads.add_key(key, Mark::of(before.as_deref(), true));
+            }
+            let old = match &before {
+                Some(kv) => schema.entries(key, kv.value())?,
+                None => Vec::new(),
+            };
+            for entry in new_entries(own, key, &old, before.map_or(0, |kv| kv.lease()), reads) {
+                if let Some(other) = changes.new.get(&entry.entry.key)
+                    && other.row != key
+                {
+                    return Err(Absence::OfEntry.violated(&entry.entry.key, tables));
+                }
+                changes.new.insert(entry.entry.key.clone(), entry);
+            }
+            changes.old.extend(old.into_iter().map(|entry| entry.key));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a written row may be in the store. An inserted one is not, and a cleared one has no entries any more.
+fn replaces(writes: &WriteSet, key: &[u8]) -> bool {
+    !writes.requires_absence(key) && !writes.is_cleared(key)
+}
+
+fn new_entries(own: &Own, key: &[u8], old: &[Entry], old_lease: i64, reads: &ReadSet) -> Vec<New> {
+    let Own::Put(put) = own else { return Vec::new() };
+    let lease = put.lease(reads.mark(key));
+    let entries = put.entries.iter().map(|entry| New {
+        entry: entry.clone(),
+        row: key.to_vec(),
+        lease,
+        unchanged: lease == old_lease && old.contains(entry),
+    });
+    entries.collect()
+}
+
+impl Changes {
+    fn write(self, writes: &mut WriteSet) {
+        let Self { old, new } = self;
+        for key in old.iter().filter(|key| !new.contains_key(*key)) {
+            writes.delete(key.clone());
+        }
+        for (key, New { entry, lease, .. }) in new.into_iter().filter(|(_, new)| !new.unchanged) {
+            if entry.unique && !old.contains(&key) && !writes.is_cleared(&key) {
+                writes.require_absent(key.clone(), Absence::OfEntry);
+            }
+            let row = NewRow { lease: PutLease::Set(lease), ..NewRow::unindexed(entry.value) };
+            writes.put(key, row);
+        }
+    }
+}
