@@ -9,6 +9,7 @@
 //! struct User {
 //!     #[pmap(key)]
 //!     oid: Uuid,
+//!     #[pmap(index(slot = 2))]
 //!     name: String,
 //!     #[pmap(default)] // absent in rows that were stored before this field was added
 //!     friendly: bool,
@@ -35,6 +36,9 @@
 //! let (found, count) = db.read(async |txn| Ok::<_, txetcd::Error>((users.get(txn, &joe.oid).await?, users.count(txn).await?))).await?;
 //! assert_eq!(found.unwrap().name, "joey");
 //! assert_eq!(count, 1);
+//!
+//! let joeys = db.read(async |txn| User::by_name().get_all(txn, "joey").await).await?;
+//! assert_eq!(joeys.len(), 1);
 //! # Ok(())
 //! # }
 //! ```
