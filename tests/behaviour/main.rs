@@ -22,6 +22,7 @@ mod history;
 mod index_changes;
 mod index_model;
 mod indexes;
+mod leased_rows;
 mod live;
 mod locks;
 mod model;

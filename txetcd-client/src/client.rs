@@ -138,7 +138,7 @@ impl Client {
         Ok(TxnResponse::from_wire(response.0, &self.0.namespace))
     }
 
-    /// A new lease: keys put with it vanish when it is not refreshed for `ttl` (whole seconds, at least 1; etcd
+    /// A new lease: keys put with it vanish when it is not refreshed for `ttl` (whole seconds, rounded up; etcd
     /// may grant more).
     ///
     /// # Errors

@@ -20,7 +20,8 @@ pub struct Lease {
 impl Lease {
     pub(crate) async fn grant(client: &Client, ttl: Duration) -> Result<Self> {
         client.writing()?;
-        let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX).max(1);
+        let whole = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
+        let seconds = i64::try_from(whole).unwrap_or(i64::MAX).max(1);
         // A grant whose answer was lost leaves a lease that nobody uses and that expires.
         let granted = client
             .call(Repeat::Always, client.inner().request_timeout, || {
@@ -29,6 +30,12 @@ impl Lease {
             })
             .await?;
         Ok(Self { client: client.clone(), id: granted.id(), ttl: seconds_of(granted.ttl()) })
+    }
+
+    /// Whether it was granted through this connection.
+    #[doc(hidden)]
+    pub fn is_of(&self, client: &Client) -> bool {
+        self.client.is_same(client)
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -33,6 +33,7 @@ pub(crate) mod bounds;
 pub(crate) mod committer;
 pub(crate) mod conflict;
 pub(crate) mod known;
+pub(crate) mod leases;
 pub(crate) mod lock;
 pub(crate) mod naming;
 pub(crate) mod plan;

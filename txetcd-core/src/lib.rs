@@ -31,7 +31,7 @@ pub use reference::{OnDelete, ReferenceDeclaration, ReferenceKey, reference_key}
 pub use table::live::{Live, LiveIter};
 pub use table::scan::{Page, Scan, Token};
 pub use table::watch::{Change, ChangeStream, Stored, TableWatch};
-pub use table::{PMap, Table};
+pub use table::{Leased, LeasedPMap, PMap, Table};
 pub use timestamp::{Timestamp, TimestampError};
 pub use txetcd_client as client;
 pub use txn::{Read, ReadTxn, TxnFn, WriteTxn};

@@ -3,6 +3,7 @@
 //! Everything that is done with rows is in `table/rows.rs`, scans in `table/scan.rs`; a table only says where the
 //! slot, the name and the codec come from: the struct's declaration. [`PMap`] is the same without a struct.
 
+mod leased;
 pub(crate) mod live;
 mod pmap;
 pub(crate) mod rows;
@@ -27,6 +28,7 @@ use rows::Rows;
 use scan::Scan;
 use watch::TableWatch;
 
+pub use leased::{Leased, LeasedPMap};
 pub use pmap::PMap;
 
 /// The rows of type `T`. Made by `T::table()`; a value without state, to be copied freely.

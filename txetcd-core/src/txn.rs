@@ -8,7 +8,7 @@ mod closure;
 
 use std::fmt;
 
-use txetcd_client::{Error, Held, Result, deadline_after, error::Kind};
+use txetcd_client::{Error, Held, Lease, Result, deadline_after, error::Kind};
 
 pub use closure::TxnFn;
 
@@ -80,6 +80,18 @@ impl WriteTxn {
 
     pub(crate) fn into_view(self) -> View {
         self.view
+    }
+
+    /// Notes a lease under which a row is put.
+    pub(crate) fn give(&self, lease: &Lease) -> Result<()> {
+        if !lease.is_of(self.db.client()) {
+            return Err(Error::new(
+                Kind::InvalidArgument,
+                "the lease was granted through another connection: use the `client()` of this one",
+            ));
+        }
+        self.view.give(lease);
+        Ok(())
     }
 
     /// Lets the commit fail unless the lock is still held at that moment. It costs no request; without writes it

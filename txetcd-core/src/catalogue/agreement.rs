@@ -88,6 +88,7 @@ impl Database {
             guards = self.schema_guards(view).await?;
             self.require_known_referrers(view, &referrers)?;
         }
+        view.grant_leases(self.client()).await?;
         view.maintain_indexes().await?;
         require_targets(view)?;
         Ok(guards)

@@ -65,8 +65,16 @@ impl Engine {
             return Err(absence.violated(key, &attempt.tables));
         }
         drop(absent);
-        let plan = Plan::of(attempt, self.limits)?;
-        let commit = tokio::spawn(self.clone().commit_plan(plan, deadline));
+        let mut plan = Plan::of(attempt, self.limits)?;
+        let engine = self.clone();
+        let commit = tokio::spawn(async move {
+            let outcome = engine.commit_plan(&plan, deadline).await;
+            let perhaps = outcome.as_ref().err().is_some_and(Error::is_commit_unknown);
+            if perhaps || matches!(outcome, Ok(Outcome::Committed(_))) {
+                plan.attempt.leases.keep();
+            }
+            outcome
+        });
         commit
             .await
             .map_err(|_| Error::new(Kind::CommitUnknown, "the runtime stopped in the middle of a commit"))?
@@ -78,10 +86,10 @@ impl Engine {
             .map_err(|_| self.out_of_time("waiting for a lane, or for the lease that it hangs on"))?
     }
 
-    async fn commit_plan(self: Arc<Self>, plan: Plan, deadline: Instant) -> Result<Outcome> {
+    async fn commit_plan(self: &Arc<Self>, plan: &Plan, deadline: Instant) -> Result<Outcome> {
         let mut turn = self.turn(deadline).await?;
         loop {
-            match self.send(&mut turn.lane, &plan, deadline).await {
+            match self.send(&mut turn.lane, plan, deadline).await {
                 Sent::Answered(response) if response.succeeded() => {
                     let next = turn.lane.next();
                     turn.lane.advance(next);
@@ -105,7 +113,7 @@ impl Engine {
                             return Err(lost.lost());
                         }
                         drop(held);
-                        return Ok(Outcome::Conflict(Conflict::new(&plan, revision, answers)));
+                        return Ok(Outcome::Conflict(Conflict::new(plan, revision, answers)));
                     }
                     // The lease has expired, and the lane with it. Nothing was applied.
                     turn.abandon().await;
@@ -118,7 +126,8 @@ impl Engine {
                         Ok(None) => {}
                         Ok(Some(_)) => {
                             turn.done();
-                            return Ok(Outcome::Conflict(Conflict::to_be_read_anew(&plan)));
+                            plan.attempt.leases.check_given().await?;
+                            return Ok(Outcome::Conflict(Conflict::to_be_read_anew(plan)));
                         }
                         Err(error) => {
                             turn.done();
@@ -144,7 +153,7 @@ impl Engine {
                     return Err(error);
                 }
                 Sent::Unanswered(error) => {
-                    tokio::spawn(self.settle_later(turn));
+                    tokio::spawn(self.clone().settle_later(turn));
                     return Err(error);
                 }
             }

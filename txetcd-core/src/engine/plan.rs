@@ -306,6 +306,7 @@ fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::leases::Leases;
     use crate::engine::naming::Tables;
     use crate::engine::write_set::{NewRow, WriteSet};
 
@@ -328,6 +329,7 @@ mod tests {
             tables: Tables::default(),
             schemas: Vec::new(),
             locks: Vec::new(),
+            leases: Leases::default(),
         }
     }
 

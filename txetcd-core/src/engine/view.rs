@@ -14,13 +14,14 @@ mod references;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use txetcd_client::{Error, GetRequest, GetResponse, Hold, KeyValue, Result, error::Kind};
+use txetcd_client::{Client, Error, GetRequest, GetResponse, Hold, KeyValue, Lease, Result, error::Kind};
 
 use crate::catalogue::slots::Slots;
 
 use super::batch::Batch;
 use super::bounds::{Bounds, after};
 use super::known::Known;
+use super::leases::Leases;
 use super::lock::lock;
 use super::naming::Tables;
 use super::read_set::{Mark, ReadSet};
@@ -46,6 +47,7 @@ struct State {
     writes: WriteSet,
     tables: Tables,
     locks: Vec<Hold>,
+    leases: Leases,
     compacted: bool,
 }
 
@@ -135,6 +137,8 @@ pub(crate) struct Attempt {
     pub(crate) schemas: Vec<SchemaGuard>,
     /// What must still be held.
     pub(crate) locks: Vec<Hold>,
+    /// Under which rows are put.
+    pub(crate) leases: Leases,
 }
 
 impl View {
@@ -156,9 +160,27 @@ impl View {
 
     pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> Attempt {
         let revision = self.snapshot.revision();
-        let State { reads, writes, tables, locks, .. } =
+        let State { reads, writes, tables, locks, leases, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Attempt { revision, reads, writes, tables, schemas, locks }
+        Attempt { revision, reads, writes, tables, schemas, locks, leases }
+    }
+
+    /// Notes a lease under which a row is put.
+    pub(crate) fn give(&self, lease: &Lease) {
+        self.state().leases.give(lease);
+    }
+
+    /// Grants leases for the rows with a time to live.
+    pub(crate) async fn grant_leases(&self, client: &Client) -> Result<()> {
+        let ttls = self.state().writes.ttls();
+        if ttls.is_empty() {
+            return Ok(());
+        }
+        let (granted, ids) = Leases::grant(client, ttls).await?;
+        let mut state = self.state();
+        state.leases.add(granted);
+        state.writes.set_leases(&ids);
+        Ok(())
     }
 
     /// Makes the commit depend on what is held.

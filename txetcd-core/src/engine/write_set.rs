@@ -1,8 +1,9 @@
 //! [`WriteSet`]: what an attempt will write. Nothing of it is sent before the commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::bounds::Bounds;
 use super::naming::{Absence, Dangling};
@@ -37,6 +38,8 @@ pub(crate) enum PutLease {
     Kept,
     /// The row is under this lease, or, if it is 0, under none.
     Set(i64),
+    /// The row is under a lease that has yet to be granted.
+    For(Duration),
 }
 
 /// A row as it is to be put.
@@ -60,6 +63,8 @@ impl Put {
     pub(crate) fn lease(&self, read: Option<Mark>) -> i64 {
         match self.lease {
             PutLease::Set(lease) => lease,
+            // It is granted before the leases of rows matter.
+            PutLease::For(_) => 0,
             PutLease::Kept if self.replaces_deleted => 0,
             PutLease::Kept => read.map_or(0, |mark| mark.lease),
         }
@@ -107,6 +112,27 @@ impl WriteSet {
             lease,
         };
         self.rows.insert(key, Own::Put(put));
+    }
+
+    /// The times to live for which no lease has been granted.
+    pub(crate) fn ttls(&self) -> BTreeSet<Duration> {
+        let puts = self.rows.values().filter_map(|own| match own {
+            Own::Put(Put { lease: PutLease::For(ttl), .. }) => Some(*ttl),
+            Own::Put(_) | Own::Deleted => None,
+        });
+        puts.collect()
+    }
+
+    /// Puts the rows with times to live under the leases that were granted for these.
+    pub(crate) fn set_leases(&mut self, granted: &BTreeMap<Duration, i64>) {
+        for own in self.rows.values_mut() {
+            if let Own::Put(Put { lease, .. }) = own
+                && let PutLease::For(ttl) = *lease
+                && let Some(id) = granted.get(&ttl)
+            {
+                *lease = PutLease::Set(*id);
+            }
+        }
     }
 
     /// Puts a row that must not be there yet.

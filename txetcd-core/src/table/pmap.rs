@@ -156,7 +156,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
         Live::open(database, self.rows()).await
     }
 
-    fn rows(&self) -> Rows<K, V> {
+    pub(super) fn rows(&self) -> Rows<K, V> {
         Rows {
             slot: self.slot,
             schema: &Unindexed("map"),

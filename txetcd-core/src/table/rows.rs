@@ -47,17 +47,37 @@ impl<K, V> Copy for Rows<K, V> {}
 
 impl<K: Key, V: 'static> Rows<K, V> {
     pub(crate) fn put<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
+        self.put_leased(txn, key, value, PutLease::Kept)
+    }
+
+    pub(super) fn put_leased<Q: KeyLike<K> + ?Sized>(
+        self,
+        txn: &WriteTxn,
+        key: &Q,
+        value: &V,
+        lease: PutLease,
+    ) -> Result<()> {
         let key = self.key(key)?;
         let view = self.view(txn);
         let before = if self.keeps_unknown { view.replaced(&key) } else { None };
         let row = self.new_row(&key, value, before.as_deref().map(KeyValue::value))?;
-        view.put(key, row);
+        view.put(key, NewRow { lease, ..row });
         Ok(())
     }
 
     pub(crate) fn insert<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q, value: &V) -> Result<()> {
+        self.insert_leased(txn, key, value, PutLease::Kept)
+    }
+
+    pub(super) fn insert_leased<Q: KeyLike<K> + ?Sized>(
+        self,
+        txn: &WriteTxn,
+        key: &Q,
+        value: &V,
+        lease: PutLease,
+    ) -> Result<()> {
         let key = self.key(key)?;
-        let row = self.new_row(&key, value, None)?;
+        let row = NewRow { lease, ..self.new_row(&key, value, None)? };
         self.view(txn).insert(key.clone(), row).map_err(|_| {
             let row = self.describe(&key);
             Error::new(Kind::AlreadyExists, format!("{row}: this transaction has put the row already"))
