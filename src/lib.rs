@@ -9,6 +9,7 @@
 //! struct User {
 //!     #[pmap(key)]
 //!     oid: Uuid,
+//!     #[pmap(index(slot = 2))]
 //!     name: String,
 //!     #[pmap(default)] // absent in rows that were stored before this field was added
 //!     friendly: bool,
@@ -35,6 +36,9 @@
 //! let (found, count) = db.read(async |txn| Ok::<_, txetcd::Error>((users.get(txn, &joe.oid).await?, users.count(txn).await?))).await?;
 //! assert_eq!(found.unwrap().name, "joey");
 //! assert_eq!(count, 1);
+//!
+//! let joeys = db.read(async |txn| User::by_name().get_all(txn, "joey").await).await?;
+//! assert_eq!(joeys.len(), 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -96,7 +100,7 @@ pub mod __private_0_1_0 {
     pub use txetcd_core::codec::{Cbor, CodecError, Compression};
     pub use txetcd_core::evolution::{upgrade, with_unknown};
     pub use txetcd_core::key::{
-        Key, KeyError, decode_variant, decode_variant_part, encode_variant, end_of_key,
+        Key, KeyError, KeyLike, KeyPrefix, decode_variant, decode_variant_part, encode_variant, end_of_key,
     };
     pub use txetcd_core::persist::{
         Derived, Field, FieldDefault, FieldValue, Keyed, Persist, Place, Shadow, assert_distinct,

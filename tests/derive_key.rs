@@ -1,7 +1,7 @@
 //! `#[derive(Key)]`: the bytes, the order, and what can be derived.
 
 use serde::{Deserialize, Serialize};
-use txetcd::{Key, Persist, Uuid};
+use txetcd::{Key, KeyPrefix, Persist, Uuid};
 
 fn whole<K: Key>(key: &K) -> Vec<u8> {
     let mut out = Vec::new();
@@ -52,6 +52,11 @@ where
     A: Ord;
 
 #[derive(Key, Clone, Debug, PartialEq)]
+struct Several<A>(String, A, Vec<A>)
+where
+    Vec<A>: Key;
+
+#[derive(Key, Clone, Debug, PartialEq)]
 struct Hash<const N: usize> {
     bytes: [u8; N],
     text: String,
@@ -94,6 +99,26 @@ fn variants_are_their_places() {
     assert!(Country::decode(&[]).is_err());
     assert!(Country::decode(&[0, 0]).is_err(), "more than a variant");
     assert_eq!(Country::Austria.size_hint(), 1);
+}
+
+fn prefix<K: Key>(prefix: impl KeyPrefix<K>) -> Vec<u8> {
+    let mut out = Vec::new();
+    prefix.encode_prefix(&mut out).expect("encodes");
+    out
+}
+
+#[test]
+fn first_fields_are_prefixes_as_those_of_the_tuple() {
+    type Tuple = (Country, String, (u8, String));
+    let (country, city) = (Country::Chile, "a\0b".to_owned());
+    assert_eq!(prefix::<Place>(country), prefix::<Tuple>(country));
+    assert_eq!(prefix::<Place>((country, "a\0b")), prefix::<Tuple>((country, city.clone())));
+    assert_eq!(prefix::<Place>((country, city.clone())), prefix::<Tuple>((country, "a\0b")));
+    assert!(whole(&place(country, &city, 1, "")).starts_with(&prefix::<Place>((country, city))));
+    assert_eq!(prefix::<Several<u8>>("x"), part(&"x".to_owned()));
+    let x = &"x".to_owned();
+    assert_eq!(prefix::<Several<u8>>(x), part(x));
+    assert_eq!(prefix::<Several<u8>>(("x".to_owned(), 7)), part(&("x".to_owned(), 7u8)));
 }
 
 #[test]
@@ -140,10 +165,16 @@ async fn a_derived_key_is_the_key_of_a_table() -> txetcd::Result<()> {
     let row = |country, city| House { at: place(country, city, 1, ""), floors: 2 };
     let rows = [row(Country::Austria, "b"), row(Country::Bhutan, "a"), row(Country::Bhutan, "b")];
     db.write(async |txn| rows.iter().rev().try_for_each(|row| houses.put(txn, row))).await?;
+    let austria = &Country::Austria;
     db.read(async |txn| {
         assert_eq!(houses.all(txn).collect().await?, rows);
         let bhutan = place(Country::Bhutan, "", 0, "")..place(Country::Chile, "", 0, "");
         assert_eq!(houses.range(txn, bhutan).collect().await?, rows[1..]);
+        assert_eq!(houses.prefix(txn, Country::Bhutan).collect().await?, rows[1..]);
+        assert_eq!(houses.prefix(txn, austria).collect().await?, rows[..1]);
+        assert_eq!(houses.prefix(txn, (Country::Bhutan, "b")).collect().await?, rows[2..]);
+        assert_eq!(houses.prefix(txn, (Country::Bhutan, "b".to_owned())).collect().await?, rows[2..]);
+        assert_eq!(houses.prefix(txn, (Country::Bhutan, "")).collect().await?, []);
         Ok::<_, txetcd::Error>(())
     })
     .await

@@ -49,6 +49,10 @@ pub(crate) enum Anything {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tree(Vec<Tree>);
 
+/// A type that contains itself without a byte between.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Chain(Option<Box<Chain>>);
+
 impl Row {
     pub(crate) fn random(rng: &mut Rng) -> Self {
         Self {

@@ -1,8 +1,8 @@
 //! The catalogue: slots that are allocated, declarations that are compared.
 
 use crate::store::{Store, User, user};
-use txetcd::codec::{Cbor, Json};
-use txetcd::{Database, Error, KeySet, Persist, TableInfo};
+use txetcd::codec::{Cbor, Json, UuidValue};
+use txetcd::{Database, Error, KeySet, Oid, Persist, TableInfo, Uuid};
 
 #[derive(Persist, Clone, Debug, PartialEq)]
 #[pmap(oid = "a0000000-0000-4000-8000-00000000000a", key = u32)]
@@ -29,8 +29,12 @@ const PYTHON: &[u8] =
     b"\xa5\x63oid\x78\x24a0000000-0000-4000-8000-000000000001\x64name\x65Users\x6bdescription\x6c\
     Users table.\x67creator\x67unknown\x64slot\x01";
 
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
 async fn attach_two<A: Persist, B: Persist>(store: &Store) -> (Result<(), Error>, TableInfo) {
-    let db = store.builder().namespace(format!("{}/", txetcd::Uuid::new_v4())).connect().await.unwrap();
+    let db = store.builder().namespace(format!("{}/", Uuid::new_v4())).connect().await.unwrap();
     db.attach::<A>().await.unwrap();
     let attached = db.attach::<B>().await.map(drop);
     (attached, db.tables().await.unwrap().remove(0))
@@ -60,7 +64,7 @@ stores! {
 
     async fn processes_that_attach_at_once_agree(store) {
         for _ in 0..4 {
-            let namespace = format!("{}/", txetcd::Uuid::new_v4());
+            let namespace = format!("{}/", Uuid::new_v4());
             let mut databases = Vec::new();
             for _ in 0..4 {
                 databases.push(store.builder().namespace(namespace.as_str()).connect().await.unwrap());
@@ -108,6 +112,50 @@ stores! {
         let text = String::from_utf8_lossy(stored.value()).into_owned();
         let places = ["oid", "name", "description", "creator", "slot", "key"].map(|name| text.find(name).unwrap());
         assert!(places.is_sorted(), "{places:?}");
+    }
+
+    /// The rows of the vectors: a table, its unique index, a compressed table, and the catalogue of the three.
+    async fn a_database_of_python_is_read(store) {
+        #[derive(Persist, Clone, Debug, PartialEq)]
+        #[pmap(oid = "a0000000-0000-4000-8000-000000000001", key = Uuid)]
+        struct Owner {
+            oid: Uuid, // which Python has stored as text
+            email: String,
+            n: u8,
+        }
+        #[derive(Persist, Clone, Debug, PartialEq)]
+        #[pmap(oid = "a0000000-0000-4000-8000-000000000003", key = Oid, compress = zlib)]
+        struct Zipped {
+            k: String,
+        }
+        let db = store.connect().await;
+        let vectors = include_str!("../../txetcd-core/tests/vectors/python.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        for row in vectors["catalogue"]["rows"].as_array().unwrap() {
+            let [key, value] = ["key", "value"].map(|part| unhex(row[part].as_str().unwrap()));
+            db.client().put(key, value).await.unwrap();
+        }
+        let names = ["Users", "IdxUsersByEmail", "Zipped"].map(str::to_owned);
+        let [users, index, zipped] = names;
+        assert_eq!(tables(&db).await, [(1, users), (2, index), (3, zipped)]);
+
+        let (owners, zipped) = (db.attach::<Owner>().await.unwrap(), db.attach::<Zipped>().await.unwrap());
+        let by_email = txetcd::PMap::<String, Uuid, UuidValue>::at(2);
+        let (owners, index, zipped) = db
+            .read(async |txn| {
+                Ok::<_, Error>((
+                    owners.all(txn).entries().await?,
+                    by_email.all(txn).entries().await?,
+                    zipped.all(txn).entries().await?,
+                ))
+            })
+            .await
+            .unwrap();
+        let key = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+        let owner = Owner { oid: key, email: "a@b.c".to_owned(), n: 1 };
+        assert_eq!(owners, [(key, owner)]);
+        assert_eq!(index, [("a@b.c".to_owned(), key)]);
+        assert_eq!(zipped, [(Oid::new(7), Zipped { k: "v".repeat(40) })]);
     }
 
     async fn a_different_declaration_is_refused_with_both_sides(store) {

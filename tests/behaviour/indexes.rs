@@ -61,6 +61,8 @@ async fn insert(db: &Database, rows: &[Person]) {
     db.write(async |txn| rows.iter().try_for_each(|row| Person::table().insert(txn, row))).await.unwrap();
 }
 
+type Write = fn(&WriteTxn) -> Result<(), Error>;
+
 stores! {
     async fn every_kind_of_index_finds_its_rows(store) {
         let db = store.connect().await;
@@ -249,7 +251,7 @@ stores! {
         let [one, other] = <[Database; 2]>::try_from(store.connect_many(2).await).unwrap();
         let people = Person::table();
         insert(&one, &[person(1, "a@x", "n"), person(2, "b@x", "n")]).await;
-        let changes: [fn(&WriteTxn) -> Result<(), Error>; 3] = [
+        let changes: [Write; 3] = [
             |txn| Person::table().insert(txn, &person(3, "c@x", "n")),
             |txn| Person::table().put(txn, &person(2, "b@x", "other")),
             |txn| Person::table().delete(txn, &1),

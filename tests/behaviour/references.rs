@@ -78,11 +78,13 @@ async fn assert_consistent(db: &Database) {
     }
 }
 
+type Write = fn(&WriteTxn) -> Result<(), Error>;
+
 stores! {
     async fn a_row_refers_to_one_that_is_there(store) {
         let db = store.connect().await;
         fill(&db).await;
-        let wrong: [fn(&WriteTxn) -> Result<(), Error>; 4] = [
+        let wrong: [Write; 4] = [
             |txn| Member::table().insert(txn, &member(9, "green", None)),
             |txn| Member::table().put(txn, &member(1, "green", None)),
             |txn| Badge::table().insert(txn, &Badge { number: 9, member: 77 }),

@@ -49,24 +49,28 @@ pub enum Many {}
 /// built, which [`Table::rebuild_indexes`] does.
 pub struct Index<T, K, U = Many> {
     at: usize,
-    types: PhantomData<fn() -> (T, K, U)>,
+    types: Types<T, K, U>,
 }
 
-impl<T: Persist, K: Key, U> Index<T, K, U> {
+type Types<T, K, U> = PhantomData<fn() -> (T, K, U)>;
+
+impl<T, K, U> Index<T, K, U> {
     /// The index at this place of `T::INDEXES`. For generated code.
     #[doc(hidden)]
     pub const fn at(at: usize) -> Self {
         Self { at, types: PhantomData }
     }
+}
 
+impl<T: Persist, K: Key, U> Index<T, K, U> {
     /// All rows that are in the index, in its order.
-    pub fn all<'t, R: Read>(&self, txn: &'t R) -> Scan<'t, T::Key, T> {
+    pub fn all<'t, R: Read>(self, txn: &'t R) -> Scan<'t, T::Key, T> {
         self.scan(txn, |of, _| Ok(Bounds::slot(of.index.slot)))
     }
 
     /// The rows whose indexed value is in a range: `a..b`, `a..=b`, `a..`, `..b`.
     pub fn range<'t, R: Read, Q: KeyLike<K>>(
-        &self,
+        self,
         txn: &'t R,
         range: impl RangeBounds<Q>,
     ) -> Scan<'t, T::Key, T> {
@@ -74,7 +78,7 @@ impl<T: Persist, K: Key, U> Index<T, K, U> {
     }
 
     /// The rows whose indexed value begins so: the beginning of a string, or the first elements of a tuple.
-    pub fn prefix<'t, R: Read>(&self, txn: &'t R, prefix: impl KeyPrefix<K>) -> Scan<'t, T::Key, T> {
+    pub fn prefix<'t, R: Read>(self, txn: &'t R, prefix: impl KeyPrefix<K>) -> Scan<'t, T::Key, T> {
         self.scan(txn, |of, rows| {
             let mut start = of.index.slot.to_be_bytes().to_vec();
             let encoded = if of.index.unique {
@@ -91,7 +95,7 @@ impl<T: Persist, K: Key, U> Index<T, K, U> {
     ///
     /// # Errors
     /// The store's own. No row is read.
-    pub async fn contains<R: Read, Q: KeyLike<K> + ?Sized>(&self, txn: &R, value: &Q) -> Result<bool> {
+    pub async fn contains<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, value: &Q) -> Result<bool> {
         Ok(!self.equal(txn, value).limit(1).keys().await?.is_empty())
     }
 
@@ -99,7 +103,7 @@ impl<T: Persist, K: Key, U> Index<T, K, U> {
     ///
     /// # Errors
     /// The store's own. No row is read.
-    pub async fn count<R: Read>(&self, txn: &R) -> Result<u64> {
+    pub async fn count<R: Read>(self, txn: &R) -> Result<u64> {
         let rows = Table::<T>::rows(txn)?;
         let of = self.of(&rows);
         let (ready, count) =
@@ -109,7 +113,7 @@ impl<T: Persist, K: Key, U> Index<T, K, U> {
     }
 
     /// The rows with this value, in the order of their primary keys.
-    fn equal<'t, R: Read, Q: KeyLike<K> + ?Sized>(&self, txn: &'t R, value: &Q) -> Scan<'t, T::Key, T> {
+    fn equal<'t, R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &'t R, value: &Q) -> Scan<'t, T::Key, T> {
         self.scan(txn, |of, rows| {
             let start = of.key(rows, value)?;
             Ok(if of.index.unique {
@@ -121,7 +125,7 @@ impl<T: Persist, K: Key, U> Index<T, K, U> {
     }
 
     fn scan<'t, R: Read>(
-        &self,
+        self,
         txn: &'t R,
         bounds: impl FnOnce(&IndexOf, &Rows<T::Key, T>) -> Result<Bounds>,
     ) -> Scan<'t, T::Key, T> {
@@ -134,7 +138,7 @@ impl<T: Persist, K: Key, U> Index<T, K, U> {
         .through(index)
     }
 
-    fn of(&self, rows: &Rows<T::Key, T>) -> IndexOf {
+    fn of(self, rows: &Rows<T::Key, T>) -> IndexOf {
         IndexOf { slot: rows.slot, schema: rows.schema, index: *T::INDEXES[self.at].meta() }
     }
 }
@@ -144,7 +148,7 @@ impl<T: Persist, K: Key> Index<T, K, Unique> {
     ///
     /// # Errors
     /// [`Error::is_decode`](txetcd_client::Error::is_decode) if the stored bytes are not a `T`; the store's own.
-    pub async fn get<R: Read, Q: KeyLike<K> + ?Sized>(&self, txn: &R, value: &Q) -> Result<Option<T>> {
+    pub async fn get<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, value: &Q) -> Result<Option<T>> {
         let rows = Table::<T>::rows(txn)?;
         let view = rows.view(txn);
         let Some(key) = self.owner(view, &rows, value).await? else { return Ok(None) };
@@ -156,14 +160,14 @@ impl<T: Persist, K: Key> Index<T, K, Unique> {
     ///
     /// # Errors
     /// The store's own.
-    pub async fn key<R: Read, Q: KeyLike<K> + ?Sized>(&self, txn: &R, value: &Q) -> Result<Option<T::Key>> {
+    pub async fn key<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, value: &Q) -> Result<Option<T::Key>> {
         let rows = Table::<T>::rows(txn)?;
         let key = self.owner(rows.view(txn), &rows, value).await?;
         key.map(|key| rows.decode_key(&Row::Own(key, [].into()))).transpose()
     }
 
     async fn owner<Q: KeyLike<K> + ?Sized>(
-        &self,
+        self,
         view: &View,
         rows: &Rows<T::Key, T>,
         value: &Q,
@@ -179,7 +183,7 @@ impl<T: Persist, K: Key> Index<T, K, Unique> {
 impl<T: Persist, K: Key> Index<T, K, Many> {
     /// The rows that have this value, in the order of their primary keys: awaited as it is a `Vec` of them, and a
     /// [`Scan`] like others.
-    pub fn get_all<'t, R: Read, Q: KeyLike<K> + ?Sized>(&self, txn: &'t R, value: &Q) -> Scan<'t, T::Key, T> {
+    pub fn get_all<'t, R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &'t R, value: &Q) -> Scan<'t, T::Key, T> {
         self.equal(txn, value)
     }
 }

@@ -27,7 +27,7 @@ pub use index::{
     Verify,
 };
 pub use oid::Oid;
-pub use reference::{OnDelete, ReferenceDeclaration, reference_key};
+pub use reference::{OnDelete, ReferenceDeclaration, ReferenceKey, reference_key};
 pub use table::live::{Live, LiveIter};
 pub use table::scan::{Page, Scan, Token};
 pub use table::watch::{Change, ChangeStream, Stored, TableWatch};

@@ -27,10 +27,14 @@ pub enum OnDelete {
     SetNull,
 }
 
+/// The bytes of the key that a field holds, if it holds one.
+#[doc(hidden)]
+pub type ReferenceKey = Option<Result<Vec<u8>, KeyError>>;
+
 /// A reference of the rows of type `T`, as the struct declares it. Made by generated code.
 pub struct ReferenceDeclaration<T> {
     meta: ReferenceMeta,
-    key: fn(&T) -> Option<Result<Vec<u8>, KeyError>>,
+    key: fn(&T) -> ReferenceKey,
     pub(crate) clear: Option<fn(&mut T)>,
 }
 
@@ -41,7 +45,7 @@ impl<T> ReferenceDeclaration<T> {
         field: &'static str,
         index: usize,
         on_delete: OnDelete,
-        key: fn(&T) -> Option<Result<Vec<u8>, KeyError>>,
+        key: fn(&T) -> ReferenceKey,
         clear: Option<fn(&mut T)>,
     ) -> Self {
         let meta = ReferenceMeta {

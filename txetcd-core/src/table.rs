@@ -90,7 +90,7 @@ impl<T: Persist> Table<T> {
     ///
     /// # Errors
     /// [`Error::is_decode`] if the stored bytes are not a `T`; the store's own.
-    pub async fn get<R: Read, Q: KeyLike<T::Key> + ?Sized>(&self, txn: &R, key: &Q) -> Result<Option<T>> {
+    pub async fn get<R: Read, Q: KeyLike<T::Key> + ?Sized>(self, txn: &R, key: &Q) -> Result<Option<T>> {
         Self::rows(txn)?.get(txn, key).await
     }
 
@@ -98,7 +98,7 @@ impl<T: Persist> Table<T> {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub async fn get_many<R: Read, Q: KeyLike<T::Key>>(&self, txn: &R, keys: &[Q]) -> Result<Vec<Option<T>>> {
+    pub async fn get_many<R: Read, Q: KeyLike<T::Key>>(self, txn: &R, keys: &[Q]) -> Result<Vec<Option<T>>> {
         Self::rows(txn)?.get_many(txn, keys).await
     }
 
@@ -106,7 +106,7 @@ impl<T: Persist> Table<T> {
     ///
     /// # Errors
     /// The store's own. The row is not decoded.
-    pub async fn contains<R: Read, Q: KeyLike<T::Key> + ?Sized>(&self, txn: &R, key: &Q) -> Result<bool> {
+    pub async fn contains<R: Read, Q: KeyLike<T::Key> + ?Sized>(self, txn: &R, key: &Q) -> Result<bool> {
         Self::rows(txn)?.contains(txn, key).await
     }
 
@@ -122,7 +122,7 @@ impl<T: Persist> Table<T> {
     ///
     /// # Errors
     /// As [`get`](Self::get); then nothing is deleted.
-    pub async fn take<Q: KeyLike<T::Key> + ?Sized>(&self, txn: &WriteTxn, key: &Q) -> Result<Option<T>> {
+    pub async fn take<Q: KeyLike<T::Key> + ?Sized>(self, txn: &WriteTxn, key: &Q) -> Result<Option<T>> {
         Self::rows(txn)?.take(txn, key).await
     }
 
@@ -131,7 +131,7 @@ impl<T: Persist> Table<T> {
     ///
     /// # Errors
     /// None today.
-    pub async fn truncate(&self, txn: &WriteTxn) -> Result<()> {
+    pub async fn truncate(self, txn: &WriteTxn) -> Result<()> {
         Self::rows(txn)?.truncate(txn);
         Ok(())
     }
@@ -140,7 +140,7 @@ impl<T: Persist> Table<T> {
     ///
     /// # Errors
     /// The store's own.
-    pub async fn count<R: Read>(&self, txn: &R) -> Result<u64> {
+    pub async fn count<R: Read>(self, txn: &R) -> Result<u64> {
         Self::rows(txn)?.count(txn).await
     }
 

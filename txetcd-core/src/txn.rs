@@ -119,7 +119,7 @@ impl WriteTxn {
     /// another connection.
     pub fn guard(&self, lock: &impl Held) -> Result<()> {
         let lock = lock.hold();
-        lock.check(&self.db.engine().client)?;
+        lock.check(self.db.client())?;
         self.view.guard(lock);
         Ok(())
     }

@@ -8,6 +8,7 @@ pub(crate) mod key;
 mod keyed;
 mod marshal;
 mod persist;
+mod prefix;
 mod references;
 mod runtime;
 mod table;

@@ -52,6 +52,8 @@ use self::schema::key::KeySchema;
 /// | `name = "users"` | the table's name in messages; the struct's if left out |
 /// | `version = 2, from = UserV1` | rows that `UserV1` can read and this struct cannot are converted with `From<UserV1>`; written in the new form only, `db.migrate` rewrites the rest |
 /// | `keep_unknown` | a row that is read and put again keeps the fields that this struct does not have, which a newer program stored; for `Cbor` and `Json` |
+/// | `index(name = by_team_role, slot = 5, fields(team, role))` | an index of several fields; may be repeated, as the next one |
+/// | `index(name = by_domain, slot = 6, key = String, with = User::domain)` | an index of what a function of a row returns |
 /// | `crate = "path"` | where this program sees the crate `txetcd`, if not as `::txetcd` |
 ///
 /// Without a key field the key lives outside the row, which is then stored with `put_at`:
@@ -92,6 +94,9 @@ use self::schema::key::KeySchema;
 /// | `alias = "old_name"` | one more name under which the field is read; may be repeated |
 /// | `skip` | the field is not stored, and is its default when a row is read |
 /// | `with = module` | the functions `serialize` and `deserialize` of the module marshal the field, as in serde |
+/// | `index(slot = 2)` | an index of this field; may be repeated |
+/// | `references = User` | the field holds the key of a `User`, which must be there; needs an index |
+/// | `on_delete = restrict` | what becomes of this row when that one is deleted: `restrict`, the default, refuses it, `cascade` deletes this one, too, `set_null` makes the field `None` |
 ///
 /// `rename` and `alias` can also be on the variants of an enum. An absent `Option` is `None` without `default`;
 /// stored fields that the struct does not have are ignored. Together these let a struct change while rows of
@@ -134,6 +139,71 @@ use self::schema::key::KeySchema;
 /// }
 /// # fn main() {}
 /// ```
+///
+/// # Indexes
+///
+/// Each index has a slot of its own, and a function of the struct that gives it: `by_` and the field's name, or what
+/// `name = ...` says. In `index(...)` can also be
+///
+/// | attribute | meaning |
+/// | --- | --- |
+/// | `unique` | a value has one row at most |
+/// | `each` | an entry for each element of a collection, a `Vec` or a set for instance |
+/// | `name = by_mail` | the name of the function |
+///
+/// A field of a type that is spelt `Option<T>` is an index of `T`, and a row without a value is not in it; so is a row of
+/// which any field of a composite index is `None`. A function that is named by `with` takes a reference to the row and
+/// returns the `key` type, a reference to it, or an `Option` of these; with `each` anything that can be iterated over.
+/// It must always return the same for the same row.
+///
+/// ```
+/// use txetcd::{Database, Persist};
+///
+/// #[derive(Persist, Clone)]
+/// #[pmap(slot = 1)]
+/// #[pmap(index(name = by_team_role, slot = 4, fields(team, role)))]
+/// #[pmap(index(name = by_domain, slot = 5, key = String, with = User::domain))]
+/// struct User {
+///     #[pmap(key)]
+///     id: u64,
+///     #[pmap(index(slot = 2, unique))]
+///     email: String,
+///     #[pmap(index(slot = 3, each))]
+///     tags: Vec<String>,
+///     team: Option<String>,
+///     role: u8,
+///     #[pmap(references = User, on_delete = set_null, index(slot = 6))]
+///     boss: Option<u64>,
+/// }
+///
+/// impl User {
+///     fn domain(&self) -> Option<&str> {
+///         self.email.split_once('@').map(|(_, domain)| domain)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> txetcd::Result<()> {
+/// let db = Database::connect("memory:").await?;
+/// let joe = User { id: 1, email: "joe@example.org".into(), tags: vec!["admin".into()], team: None, role: 3, boss: None };
+/// db.write(async |txn| User::table().insert(txn, &joe)).await?;
+///
+/// // The same email once more is refused, by whichever process.
+/// let error: txetcd::Error =
+///     db.write(async |txn| User::table().insert(txn, &User { id: 2, ..joe.clone() })).await.unwrap_err();
+/// assert!(error.is_unique_violation());
+///
+/// db.read(async |txn| {
+///     assert_eq!(User::by_email().get(txn, "joe@example.org").await?.map(|user| user.id), Some(1));
+///     assert_eq!(User::by_tags().get_all(txn, "admin").await?.len(), 1);
+///     assert_eq!(User::by_domain().prefix(txn, "example.").keys().await?, [1]);
+///     assert_eq!(User::by_team_role().count(txn).await?, 0);
+///     Ok::<_, txetcd::Error>(())
+/// })
+/// .await?;
+/// # Ok(())
+/// # }
+/// ```
 #[proc_macro_derive(Persist, attributes(pmap))]
 pub fn persist(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
@@ -175,7 +245,8 @@ pub fn persist(input: TokenStream) -> TokenStream {
 /// Serde is needed here because the key is also a field of the stored row. The key's own bytes are made without it.
 ///
 /// A struct has the bytes of a tuple of its fields, in the order of declaration; a struct of one field those of
-/// the field. Each field must be a key. Their names are not stored.
+/// the field. Each field must be a key. Their names are not stored. The first fields are prefixes of the key, one by
+/// itself, several as a tuple: `houses.prefix(txn, (Country::Bhutan, "Paro"))`.
 ///
 /// An enum is one byte, the place of the variant: 0 for the first, whatever its `#[repr]`. It has at most 256
 /// variants, without fields and without `= number`. **The bytes are those of the order of declaration**: a new variant

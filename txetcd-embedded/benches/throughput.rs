@@ -1,7 +1,12 @@
-//! What the embedded store does in a second, in memory and on a file, beside the etcd servers named in
-//! `TXETCD_TEST_SERVERS` (`NAME=http://127.0.0.1:PORT`, separated by commas).
+//! How fast the embedded store reads and writes, in memory, on a file and over a socket, beside etcd servers
+//! that write to the same disk.
 //!
-//! `cargo bench -p txetcd-embedded` prints a table. `TXETCD_BENCH_DIR` says where the file is put.
+//! `cargo bench -p txetcd-embedded` starts the servers of `TXETCD_TEST_BINARIES` (`NAME=PATH`, separated by
+//! commas), or the `etcd` on the PATH. All are measured in turn, several times over, so that what else the
+//! machine does hits each of them; what is printed is the median, and how it compares with the last server.
+
+#[path = "../../tests/behaviour/own_server.rs"]
+mod own_server;
 
 use std::time::{Duration, Instant};
 
@@ -10,44 +15,84 @@ use tonic::body::Body;
 use tonic::codegen::http::Request;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
-use txetcd_embedded::Store;
+use txetcd_embedded::{Store, serve};
 
+const ROUNDS: usize = 5;
+const SPAN: Duration = Duration::from_secs(1);
 const KEYS: usize = 10_000;
 const VALUE: [u8; 100] = [b'v'; 100];
-const WRITERS: [usize; 3] = [1, 64, 256];
-const GETS: usize = 20_000;
-const SPAN: Duration = Duration::from_secs(2);
+const GETS: usize = 5_000;
+
+/// One of those that are compared, with a figure of each round for each measure.
+struct Subject {
+    name: String,
+    client: Client,
+    rounds: [Vec<f64>; 3],
+}
+
+impl Subject {
+    fn new(name: impl Into<String>, client: Client) -> Self {
+        Self { name: name.into(), client, rounds: Default::default() }
+    }
+
+    async fn measure(&mut self) {
+        self.rounds[0].push(puts_per_second(&self.client, 1).await);
+        self.rounds[1].push(puts_per_second(&self.client, 64).await);
+        self.rounds[2].push(median_get(self.client.clone()).await.as_secs_f64() * 1e6);
+    }
+
+    fn figures(&self) -> [f64; 3] {
+        self.rounds.clone().map(|mut rounds| {
+            rounds.sort_by(f64::total_cmp);
+            rounds[rounds.len() / 2]
+        })
+    }
+}
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let servers: Vec<_> = own_server::binaries()
+        .into_iter()
+        .map(|(name, binary)| (name, own_server::OwnServer::start(&binary, &[])))
+        .collect();
+    let directory = own_server::temporary_directory();
     runtime.block_on(async {
-        println!("{:<28} {:>14} {:>10} {:>10} {:>10}", "", "get, median", "1 writer", "64", "256");
         let memory = Store::memory().unwrap();
-        measure("embedded, memory", connect(&memory).await).await;
-        let place = std::env::var_os("TXETCD_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-        let directory = tempfile::tempdir_in(place).unwrap();
-        let file = Store::open(directory.path()).unwrap();
-        measure("embedded, file", connect(&file).await).await;
-        let servers = std::env::var("TXETCD_TEST_SERVERS").unwrap_or_default();
-        for server in servers.split(',').filter(|server| !server.trim().is_empty()) {
-            let (name, url) = server.trim().split_once('=').expect("NAME=URL");
-            measure(name, Client::connect([url], None).await.unwrap()).await;
+        let file = Store::open(directory.path().join("file")).unwrap();
+        let served = Store::open(directory.path().join("served")).unwrap();
+        let socket = serve(&served, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let mut subjects = vec![
+            Subject::new("embedded, in memory", connect(&memory).await),
+            Subject::new("embedded, on a file", connect(&file).await),
+            Subject::new("the same over a socket", Client::connect([socket.url()], None).await.unwrap()),
+        ];
+        for (name, server) in &servers {
+            let client = Client::connect([server.url()], None).await.unwrap();
+            subjects.push(Subject::new(format!("etcd {name}"), client));
         }
+        for _ in 0..ROUNDS {
+            for subject in &mut subjects {
+                subject.measure().await;
+            }
+        }
+        print(&subjects);
     });
+}
+
+fn print(subjects: &[Subject]) {
+    let Some(last) = subjects.last() else { return };
+    let base = last.figures();
+    println!("{:<24} {:>18} {:>18} {:>20}", "", "puts/s, 1 writer", "64 writers", "median get, us");
+    for subject in subjects {
+        let figures = subject.figures();
+        let cell = |index: usize| format!("{:.1} x{:.2}", figures[index], figures[index] / base[index]);
+        println!("{:<24} {:>18} {:>18} {:>20}", subject.name, cell(0), cell(1), cell(2));
+    }
 }
 
 async fn connect(store: &Store) -> Client {
     let service = ServiceExt::<Request<Body>>::map_err(store.service(), Into::into);
     Client::from_channel(Channel::Custom(BoxCloneSyncService::new(service)), None).await.unwrap()
-}
-
-async fn measure(name: &str, client: Client) {
-    let mut rates = Vec::new();
-    for writers in WRITERS {
-        rates.push(puts_per_second(&client, writers).await);
-    }
-    let median = median_get(client).await;
-    println!("{name:<28} {median:>14?} {:>10.0} {:>10.0} {:>10.0}", rates[0], rates[1], rates[2]);
 }
 
 async fn puts_per_second(client: &Client, writers: usize) -> f64 {

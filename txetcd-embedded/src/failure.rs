@@ -21,6 +21,10 @@ pub(crate) enum Refusal {
     LeaseExists,
     LeaseTtlTooLarge,
     RequestTooLarge,
+    MemberNotFound,
+    MemberNotLearner,
+    NotEnoughMembers,
+    BadTransferee,
 }
 
 impl Refusal {
@@ -35,8 +39,10 @@ impl Refusal {
             | Self::InvalidSortOption
             | Self::RequestTooLarge => Code::InvalidArgument,
             Self::Compacted | Self::FutureRevision | Self::LeaseTtlTooLarge => Code::OutOfRange,
-            Self::LeaseNotFound => Code::NotFound,
-            Self::LeaseExists => Code::FailedPrecondition,
+            Self::LeaseNotFound | Self::MemberNotFound => Code::NotFound,
+            Self::LeaseExists | Self::MemberNotLearner | Self::NotEnoughMembers | Self::BadTransferee => {
+                Code::FailedPrecondition
+            }
         }
     }
 
@@ -55,6 +61,10 @@ impl Refusal {
             Self::LeaseExists => "etcdserver: lease already exists",
             Self::LeaseTtlTooLarge => "etcdserver: too large lease TTL",
             Self::RequestTooLarge => "etcdserver: request is too large",
+            Self::MemberNotFound => "etcdserver: member not found",
+            Self::MemberNotLearner => "etcdserver: can only promote a learner member",
+            Self::NotEnoughMembers => "etcdserver: re-configuration failed due to not enough started members",
+            Self::BadTransferee => "etcdserver: bad leader transferee",
         }
     }
 }

@@ -51,14 +51,17 @@
 //! | up to 3.6 | of several things that are wrong with a request, another one may be named |
 //! | up to 3.5 | a sort order that does not exist is taken for none |
 //! | up to 3.5 | a sort target that does not exist crashes the server |
-//! | up to 3.4 | a watch may begin at a negative revision, and the list of alarms has no header |
+//! | up to 3.5.15 | a watch that begins at the compacted revision is not told of that revision's deletes |
+//! | up to 3.4 | a watch may begin at a negative revision; the list of alarms has no header; the refusal to remove the last member has the code `Unknown` |
 //! | up to 3.5.7, 3.4.24 | progress that was asked for may be told before what it covers |
 //!
 //! In one thing it does not follow 3.7.1: a `RangeStream` with a sort target but no order comes by key. etcd
 //! orders every piece by itself and goes on after its last key, so that keys are repeated or left out.
 //!
 //! # What it leaves out
-//! Other members, access control (refused as etcd refuses it when it is off), and alarms.
+//! Other members, access control (refused as etcd refuses it when it is off), alarms, and the services
+//! `v3lockpb.Lock` and `v3electionpb.Election`: `etcdctl lock` and `elect`, and most clients, make these of keys and
+//! leases themselves.
 
 mod backup;
 mod builder;

@@ -13,7 +13,6 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tonic::service::Routes;
 
 use crate::serve_error::ServeError;
 use crate::store::Store;
@@ -74,7 +73,7 @@ pub async fn serve_exposed(store: &Store, address: SocketAddr) -> Result<Server,
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
-    let task = tokio::spawn(accept(listener, store.service(), stopped));
+    let task = tokio::spawn(accept(listener, store.clone(), stopped));
     Ok(Server { address, stop, task })
 }
 
@@ -86,7 +85,7 @@ impl Server {
 
     /// The same as clients want it: `http://127.0.0.1:2379`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        url(self.address)
     }
 
     /// Accepts nothing more, gives requests in flight a second to finish, and ends what is left, watches
@@ -107,7 +106,7 @@ impl Drop for Server {
 }
 
 /// Serves each connection in a task of its own. They end with this future, which holds them.
-async fn accept(listener: TcpListener, routes: Routes, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, store: Store, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let (requests, mut ended) = mpsc::channel(1);
     loop {
@@ -116,7 +115,7 @@ async fn accept(listener: TcpListener, routes: Routes, mut stopped: watch::Recei
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let requests = Requests(requests.clone());
-                    connections.spawn(connection(stream, routes.clone(), requests, stopped.clone()));
+                    connections.spawn(connection(stream, store.clone(), requests, stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the server of an embedded store cannot accept a connection");
@@ -126,7 +125,7 @@ async fn accept(listener: TcpListener, routes: Routes, mut stopped: watch::Recei
             Some(_) = connections.join_next() => {}
         }
     }
-    drop(listener);
+    drop((listener, store));
     let finished = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(GRACE, finished).await;
     connections.shutdown().await;
@@ -136,17 +135,19 @@ async fn accept(listener: TcpListener, routes: Routes, mut stopped: watch::Recei
 }
 
 /// Serves one connection until it ends, or until it has finished what it began before the server stopped.
-async fn connection(
-    stream: TcpStream,
-    routes: Routes,
-    requests: Requests,
-    mut stopped: watch::Receiver<bool>,
-) {
-    if let Err(error) = prepare(&stream) {
-        tracing::debug!(%error, "a connection to an embedded store ended");
-        return;
-    }
-    let http = Http::new(requests).http2_only();
+async fn connection(stream: TcpStream, store: Store, requests: Requests, mut stopped: watch::Receiver<bool>) {
+    let address = match prepare(&stream) {
+        Ok(address) => address,
+        Err(error) => {
+            tracing::debug!(%error, "a connection to an embedded store ended");
+            return;
+        }
+    };
+    let routes = store.service_at(url(address));
+    drop(store);
+    let mut http = Http::new(requests).http2_only();
+    // Every watch of a client may be a stream of its own.
+    http.http2().max_concurrent_streams(None);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -174,9 +175,15 @@ impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Requests {
     }
 }
 
-/// Answers are small and awaited, so they are not held back to be sent together.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)
+/// Answers are small and awaited, so they are not held back to be sent together. The address is the one that
+/// the client has reached, which may be one of many that are listened at.
+fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
+    stream.set_nodelay(true)?;
+    stream.local_addr()
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
 }
 
 async fn asked_to_stop(stopped: &mut watch::Receiver<bool>) {

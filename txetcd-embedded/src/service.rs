@@ -19,8 +19,8 @@ use crate::proto::{ClusterServer, KvServer, LeaseServer, MaintenanceServer, Watc
 /// answered as etcd answers it.
 const DECODED_MESSAGE: usize = 64 * 1024 * 1024;
 
-/// All services of one store.
-pub(crate) fn routes(engine: &Arc<Engine>) -> Routes {
+/// All services of one store, whose member is said to be at `url`, if it can be reached from outside.
+pub(crate) fn routes(engine: &Arc<Engine>, url: Option<String>) -> Routes {
     let kv = KvServer::new(kv::KvService::new(engine))
         .max_decoding_message_size(DECODED_MESSAGE)
         .max_encoding_message_size(usize::MAX);
@@ -31,7 +31,7 @@ pub(crate) fn routes(engine: &Arc<Engine>) -> Routes {
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(usize::MAX);
     let maintenance = MaintenanceServer::new(maintenance::MaintenanceService::new(engine));
-    let cluster = ClusterServer::new(cluster::ClusterService::new(engine));
+    let cluster = ClusterServer::new(cluster::ClusterService::new(engine, url));
     Routes::new(kv)
         .add_service(watch)
         .add_service(lease)

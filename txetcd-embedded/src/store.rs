@@ -72,7 +72,12 @@ impl Store {
     /// The store as etcd's KV, Watch, Lease, Maintenance and Cluster services, for a
     /// `tonic::transport::Server` or, within the process, for `etcd_client::Channel::Custom`.
     pub fn service(&self) -> Routes {
-        service::routes(&self.engine)
+        service::routes(&self.engine, None)
+    }
+
+    /// The same for clients who reach it at `url`.
+    pub(crate) fn service_at(&self, url: String) -> Routes {
+        service::routes(&self.engine, Some(url))
     }
 
     pub(crate) fn open_file(directory: &Path, settings: &Builder) -> Result<Self, OpenError> {

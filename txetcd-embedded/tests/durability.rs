@@ -93,6 +93,7 @@ async fn a_write_whose_future_is_dropped_happens_whole_or_not_at_all() {
 /// How often a writer is killed in a usual run; `TXETCD_TEST_KILLS` asks for more.
 const KILLS: u64 = 12;
 
+/// The writer's store is compacted and defragmented all the while.
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let directory = tempfile::tempdir().unwrap();
@@ -119,6 +120,8 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             }
         }
         let store = Store::open(directory.path()).unwrap();
+        // Nothing is left of a file that was to take the place of this one.
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         let mut client = client(&store).await;
         let left = client.get("left", None).await.unwrap();
         let right = client.get("right", None).await.unwrap();
@@ -234,6 +237,16 @@ async fn write_in_a_child() {
     let mut client = client(&store).await;
     let got = client.get("left", None).await.unwrap();
     let mut number: u64 = got.kvs().first().map_or(0, |kv| kv.value_str().unwrap().parse().unwrap());
+    // All the while the store is compacted and moved to another file.
+    let mut maintainer = client.clone();
+    tokio::spawn(async move {
+        loop {
+            let revision = maintainer.get("left", None).await.unwrap().header().unwrap().revision();
+            let _ = maintainer.compact(revision, None).await;
+            maintainer.defragment().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
     loop {
         number += 1;
         let value = number.to_string();

@@ -196,7 +196,10 @@ fn maintenance(session: &Session, directory: &Path) {
     );
     assert!(session.run(&["endpoint", "health"]).contains("is healthy"));
     assert!(session.run(&["endpoint", "hashkv"]).contains(&session.endpoint));
-    assert!(session.run(&["member", "list"]).contains("started"));
+    let members = session.run(&["member", "list"]);
+    assert!(members.contains("started") && members.contains(&session.endpoint), "{members}");
+    // Which asks those members.
+    assert!(session.run(&["endpoint", "health", "--cluster"]).contains("is healthy"));
     assert_eq!(session.run(&["alarm", "list"]), "");
     assert!(session.run(&["defrag"]).contains("Finished defragmenting"));
 

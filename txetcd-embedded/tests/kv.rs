@@ -311,7 +311,10 @@ async fn what_one_member_cannot_do_is_refused() {
     assert!(status.version().starts_with("3.") && status.db_size() > 0);
     assert_eq!(client.alarm(AlarmAction::Get, AlarmType::None, None).await.unwrap().alarms().len(), 0);
     client.defragment().await.unwrap();
-    assert_eq!(refusal(client.move_leader(1).await).0, Code::Unimplemented);
+    let bad = (Code::FailedPrecondition, "etcdserver: bad leader transferee".to_owned());
+    assert_eq!(refusal(client.move_leader(1).await), bad);
+    assert_eq!(refusal(client.member_remove(1).await).0, Code::NotFound);
+    assert_eq!(refusal(client.member_add(["http://127.0.0.1:1"], None).await).0, Code::Unimplemented);
     let refused = (Code::FailedPrecondition, "etcdserver: authentication is not enabled".to_owned());
     assert_eq!(refusal(client.auth_enable().await), refused);
     assert_eq!(refusal(client.user_list().await), refused);

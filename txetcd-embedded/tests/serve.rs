@@ -35,6 +35,34 @@ async fn other_machines_are_let_in_only_where_that_is_asked_for() {
     Client::connect([url], None).await.unwrap().put("a", "", None).await.unwrap();
 }
 
+/// Clients that synchronize their endpoints connect to what the list of members says.
+#[tokio::test]
+async fn the_member_is_where_the_client_has_reached_it() {
+    let store = Store::memory().unwrap();
+    let server = serve_exposed(&store, "0.0.0.0:0".parse().unwrap()).await.unwrap();
+    let url = format!("http://127.0.0.1:{}", server.address().port());
+    let mut client = Client::connect([&url], None).await.unwrap();
+    assert_eq!(client.member_list().await.unwrap().members()[0].client_urls(), [url]);
+}
+
+/// hyper lets a connection have 200 streams at once unless it is told otherwise, and more would wait for ever.
+#[tokio::test]
+async fn a_connection_carries_as_many_watches_as_it_likes() {
+    let store = Store::memory().unwrap();
+    let server = serve(&store, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let mut client = Client::connect([server.url()], None).await.unwrap();
+    let mut watches = Vec::new();
+    for _ in 0..500 {
+        let watch = tokio::time::timeout(Duration::from_secs(30), client.watch("a", None)).await;
+        watches.push(watch.expect("a stream of its own").unwrap());
+    }
+    client.put("a", "", None).await.unwrap();
+    for watch in &mut watches {
+        assert!(watch.message().await.unwrap().unwrap().created());
+        assert_eq!(watch.message().await.unwrap().unwrap().events().len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn an_address_in_use_is_named() {
     let store = Store::memory().unwrap();

@@ -256,15 +256,18 @@ pub(crate) fn print(list: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every server that TXETCD_ETCD names, and for each kind that is not among them the best that can be had.
+/// Every server that TXETCD_ETCD names, and for each kind that is not among them the best that can be had;
+/// a 3.5 need not be among them.
 pub(crate) fn obtain() -> Result<Obtained> {
     let cache = path::cache()?;
     let named = found::in_environment()?;
     let mut here: Vec<Binary> = found::on_path().into_iter().collect();
     here.extend(found::in_cache(&cache));
     let mut obtained = Obtained::default();
+    // Whoever names an old one and a new one has said what to use.
+    let ends_named = [Wanted::Old, Wanted::Newest].iter().all(|wanted| wanted.best(&named).is_some());
     for wanted in Wanted::ALL {
-        if wanted.best(&named).is_some() {
+        if ends_named || wanted.best(&named).is_some() {
             continue;
         }
         let mut tried = Vec::new();

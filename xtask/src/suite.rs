@@ -37,6 +37,15 @@ pub(crate) fn run(any: bool, args: &[String]) -> Result<ExitCode> {
         }
     }
 
+    let clients: Vec<PathBuf> = obtained.binaries.iter().filter_map(Binary::etcdctl).collect();
+    if clients.is_empty() && !any {
+        return Err(Error::failed(
+            "none of these servers has an etcdctl beside it, and some tests are sessions of etcdctl; \
+             put one there, name other servers in TXETCD_ETCD, or do without with --any-etcd",
+        ));
+    }
+    let clients = env::join_paths(clients).map_err(|error| Error::failed(format!("etcdctl: {error}")))?;
+
     // Programs are also run from temporary folders, which a memory file system may forbid.
     let temporary = Scratch::new(&env::temp_dir(), "txetcd-")?;
     let fast = Scratch::new(&memory_folder().unwrap_or_else(env::temp_dir), "txetcd-")?;
@@ -48,15 +57,6 @@ pub(crate) fn run(any: bool, args: &[String]) -> Result<ExitCode> {
     }
     let listed = list(servers.iter().map(|server| (server.version.to_string(), server.url.clone())));
     eprintln!("xtask: running the tests on {listed}");
-
-    let clients: Vec<PathBuf> = obtained.binaries.iter().filter_map(Binary::etcdctl).collect();
-    if clients.is_empty() && !any {
-        return Err(Error::failed(
-            "none of these servers has an etcdctl beside it, and some tests are sessions of etcdctl; \
-             put one there, name other servers in TXETCD_ETCD, or do without with --any-etcd",
-        ));
-    }
-    let clients = env::join_paths(clients).map_err(|error| Error::failed(format!("etcdctl: {error}")))?;
 
     let mut command = guard::command(&path::cargo());
     command.arg("test").args(arguments(args, env::var_os("CI").is_some()));

@@ -12,7 +12,7 @@ use txetcd_core::{Oid, Timestamp, Uuid};
 
 use super::Target;
 use crate::person::Person;
-use crate::row::{Anything, Kind, Row, Tree, text, uuid};
+use crate::row::{Anything, Chain, Kind, Row, Tree, text, uuid};
 
 fn encode<C: Codec<T>, T>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
@@ -47,11 +47,11 @@ macro_rules! target {
     };
 }
 
-target!(CBOR, "cbor", Cbor, [Row, Kind, Anything, Tree, Vec<Option<u8>>, ciborium::Value]);
-target!(JSON, "json", Json, [Row, Kind, Anything, Tree, Vec<Option<u8>>]);
-target!(PICKLE, "pickle", Pickle, [Row, Kind, Anything, Tree, Vec<Option<u8>>]);
-target!(MSGPACK, "msgpack", MsgPack, [Row, Kind, Anything, Tree, Vec<Option<u8>>]);
-target!(POSTCARD, "postcard", Postcard, [Row, Kind, Tree, Vec<Option<u8>>]);
+target!(CBOR, "cbor", Cbor, [Row, Kind, Anything, Tree, Chain, Vec<Option<u8>>, ciborium::Value]);
+target!(JSON, "json", Json, [Row, Kind, Anything, Tree, Chain, Vec<Option<u8>>, serde_json::Value]);
+target!(PICKLE, "pickle", Pickle, [Row, Kind, Anything, Tree, Chain, Vec<Option<u8>>]);
+target!(MSGPACK, "msgpack", MsgPack, [Row, Kind, Anything, Tree, Chain, Vec<Option<u8>>]);
+target!(POSTCARD, "postcard", Postcard, [Row, Kind, Tree, Chain, Vec<Option<u8>>]);
 
 pub(super) const FLATBUFFERS: Target = Target {
     name: "flatbuffers",

@@ -71,7 +71,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     ///
     /// # Errors
     /// `is_decode` if the stored bytes are not a `V`; the store's own.
-    pub async fn get<R: Read, Q: KeyLike<K> + ?Sized>(&self, txn: &R, key: &Q) -> Result<Option<V>> {
+    pub async fn get<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, key: &Q) -> Result<Option<V>> {
         self.rows().get(txn, key).await
     }
 
@@ -79,7 +79,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub async fn get_many<R: Read, Q: KeyLike<K>>(&self, txn: &R, keys: &[Q]) -> Result<Vec<Option<V>>> {
+    pub async fn get_many<R: Read, Q: KeyLike<K>>(self, txn: &R, keys: &[Q]) -> Result<Vec<Option<V>>> {
         self.rows().get_many(txn, keys).await
     }
 
@@ -87,7 +87,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     ///
     /// # Errors
     /// The store's own. The value is not decoded.
-    pub async fn contains<R: Read, Q: KeyLike<K> + ?Sized>(&self, txn: &R, key: &Q) -> Result<bool> {
+    pub async fn contains<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, key: &Q) -> Result<bool> {
         self.rows().contains(txn, key).await
     }
 
@@ -103,7 +103,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     ///
     /// # Errors
     /// As [`get`](Self::get); then nothing is deleted.
-    pub async fn take<Q: KeyLike<K> + ?Sized>(&self, txn: &WriteTxn, key: &Q) -> Result<Option<V>> {
+    pub async fn take<Q: KeyLike<K> + ?Sized>(self, txn: &WriteTxn, key: &Q) -> Result<Option<V>> {
         self.rows().take(txn, key).await
     }
 
@@ -111,7 +111,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     ///
     /// # Errors
     /// None today.
-    pub async fn truncate(&self, txn: &WriteTxn) -> Result<()> {
+    pub async fn truncate(self, txn: &WriteTxn) -> Result<()> {
         self.rows().truncate(txn);
         Ok(())
     }
@@ -120,7 +120,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     ///
     /// # Errors
     /// The store's own.
-    pub async fn count<R: Read>(&self, txn: &R) -> Result<u64> {
+    pub async fn count<R: Read>(self, txn: &R) -> Result<u64> {
         self.rows().count(txn).await
     }
 

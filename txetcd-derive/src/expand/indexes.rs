@@ -97,11 +97,13 @@ fn keys(source: &Source) -> TokenStream {
     let add = match source {
         Source::Field(field) => {
             let take = take(field);
-            quote!(#take __keys.add::<#key, _>(__value);)
+            quote_spanned!(value(field).span()=> #take __keys.add::<#key, _>(__value);)
         }
         Source::Elements(field) => {
             let take = take(field);
-            quote!(#take for __element in __value { __keys.add::<#key, _>(__element); })
+            quote_spanned! {value(field).span()=>
+                #take for __element in __value { __keys.add::<#key, _>(__element); }
+            }
         }
         Source::Fields(fields) => {
             let names: Vec<_> = (0..fields.len()).map(|at| format_ident!("__value_{at}")).collect();
@@ -112,10 +114,12 @@ fn keys(source: &Source) -> TokenStream {
             quote!(#(#takes)* __keys.add::<#key, _>(&(#(#names,)*));)
         }
         Source::Function { path, key, each: true } => {
-            quote!(for __value in #path(__row) { __keys.add_computed::<#key, _>(__value); })
+            quote_spanned! {path.span()=>
+                for __value in #path(__row) { __keys.add_computed::<#key, _>(__value); }
+            }
         }
         Source::Function { path, key, each: false } => {
-            quote!(__keys.add_computed::<#key, _>(#path(__row));)
+            quote_spanned!(path.span()=> __keys.add_computed::<#key, _>(#path(__row));)
         }
     };
     quote!(|__row: &Self, __keys: &mut __txetcd::IndexKeys| { #add })

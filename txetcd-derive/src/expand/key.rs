@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Generics, WhereClause, parse_quote};
 
 use super::marshal::names_parameter;
-use super::runtime;
+use super::{prefix, runtime};
 use crate::schema::key::{KeyData, KeyField, KeySchema};
 
 /// Everything that `#[derive(Key)]` generates.
@@ -15,6 +15,7 @@ pub(crate) fn expand(schema: &KeySchema) -> TokenStream {
     let ident = &schema.ident;
     let (impl_generics, ty_generics, _) = schema.generics.split_for_impl();
     let where_clause = bounds(schema);
+    let prefixes = prefix::expand(schema);
     let methods = match &schema.data {
         KeyData::Struct(fields) => of_struct(fields),
         KeyData::Enum(variants) => of_enum(variants),
@@ -38,6 +39,8 @@ pub(crate) fn expand(schema: &KeySchema) -> TokenStream {
             impl #impl_generics __txetcd::Key for #ident #ty_generics #where_clause {
                 #methods
             }
+
+            #prefixes
         };
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use crate::engine::Engine;
+use crate::failure::Refusal;
 use crate::proto::{
     Cluster, Member, MemberAddRequest, MemberAddResponse, MemberListRequest, MemberListResponse,
     MemberPromoteRequest, MemberPromoteResponse, MemberRemoveRequest, MemberRemoveResponse,
@@ -16,11 +17,17 @@ const NAME: &str = "embedded";
 
 pub(crate) struct ClusterService {
     engine: Arc<Engine>,
+    /// Where clients reach the member. They connect to what is said here when they synchronize.
+    url: Option<String>,
 }
 
 impl ClusterService {
-    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
-        Self { engine: Arc::clone(engine) }
+    pub(crate) fn new(engine: &Arc<Engine>, url: Option<String>) -> Self {
+        Self { engine: Arc::clone(engine), url }
+    }
+
+    fn is_own(&self, id: u64) -> Result<(), Refusal> {
+        if id == self.engine.member_id() { Ok(()) } else { Err(Refusal::MemberNotFound) }
     }
 }
 
@@ -30,7 +37,12 @@ impl Cluster for ClusterService {
         &self,
         _: Request<MemberListRequest>,
     ) -> Result<Response<MemberListResponse>, Status> {
-        let member = Member { id: self.engine.member_id(), name: NAME.to_owned(), ..Default::default() };
+        let member = Member {
+            id: self.engine.member_id(),
+            name: NAME.to_owned(),
+            client_ur_ls: self.url.iter().cloned().collect(),
+            ..Default::default()
+        };
         // etcd leaves the revision out here.
         let header = Some(self.engine.header(0));
         Ok(Response::new(MemberListResponse { header, members: vec![member] }))
@@ -42,23 +54,26 @@ impl Cluster for ClusterService {
 
     async fn member_remove(
         &self,
-        _: Request<MemberRemoveRequest>,
+        request: Request<MemberRemoveRequest>,
     ) -> Result<Response<MemberRemoveResponse>, Status> {
-        Err(alone())
+        self.is_own(request.into_inner().id)?;
+        Err(Refusal::NotEnoughMembers.into())
     }
 
     async fn member_update(
         &self,
-        _: Request<MemberUpdateRequest>,
+        request: Request<MemberUpdateRequest>,
     ) -> Result<Response<MemberUpdateResponse>, Status> {
+        self.is_own(request.into_inner().id)?;
         Err(alone())
     }
 
     async fn member_promote(
         &self,
-        _: Request<MemberPromoteRequest>,
+        request: Request<MemberPromoteRequest>,
     ) -> Result<Response<MemberPromoteResponse>, Status> {
-        Err(alone())
+        self.is_own(request.into_inner().id)?;
+        Err(Refusal::MemberNotLearner.into())
     }
 }
 

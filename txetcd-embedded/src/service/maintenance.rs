@@ -124,9 +124,13 @@ impl Maintenance for MaintenanceService {
 
     async fn move_leader(
         &self,
-        _: Request<MoveLeaderRequest>,
+        request: Request<MoveLeaderRequest>,
     ) -> Result<Response<MoveLeaderResponse>, Status> {
-        Err(missing("other members to lead"))
+        if request.into_inner().target_id == self.engine.member_id() {
+            Ok(Response::new(MoveLeaderResponse::default()))
+        } else {
+            Err(Refusal::BadTransferee.into())
+        }
     }
 
     async fn downgrade(&self, _: Request<DowngradeRequest>) -> Result<Response<DowngradeResponse>, Status> {

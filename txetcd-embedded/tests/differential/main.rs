@@ -12,10 +12,12 @@ mod own_server;
 mod support;
 
 mod fragments;
+mod members;
 mod normal;
 mod operation;
 mod request;
 mod side;
+mod streams;
 mod watching;
 mod world;
 
@@ -76,5 +78,30 @@ async fn large_changes_are_cut_as_etcd_cuts_them() {
             let expected = fragments::pieces(&etcd, sizes).await;
             assert_eq!(fragments::pieces(&embedded, sizes).await, expected, "{name}, {} values", sizes.len());
         }
+    }
+}
+
+#[tokio::test]
+async fn streams_of_many_keys_equal_those_of_etcd() {
+    for (name, binary) in own_server::binaries() {
+        let server = own_server::OwnServer::start(&binary, &[]);
+        let expected = streams::answers(&Rpc::connect(&server.url()).await).await;
+        // Only etcd 3.7 has them.
+        if !expected[0].contains("Unimplemented") {
+            let store = Store::memory().unwrap();
+            for (answer, expected) in streams::answers(&Rpc::embedded(&store)).await.iter().zip(&expected) {
+                assert_eq!(answer, expected, "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_of_one_is_changed_as_little_as_etcd_lets_it() {
+    let store = Store::memory().unwrap();
+    for (name, binary) in own_server::binaries() {
+        let server = own_server::OwnServer::start(&binary, &[]);
+        let expected = members::answers(&Rpc::connect(&server.url()).await).await;
+        assert_eq!(members::answers(&Rpc::embedded(&store)).await, expected, "{name}");
     }
 }

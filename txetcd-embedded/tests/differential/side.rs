@@ -101,6 +101,9 @@ impl Side {
                     // Such an etcd takes a negative one for none.
                     start = start.max(0);
                 }
+                if !world.keeps_deletes() && self.compactions.contains(&start) {
+                    start += 1;
+                }
                 self.watching().await.create(watch, span, start, now).await
             }
             Operation::Cancel { watcher } => match &mut self.watching {

@@ -110,6 +110,11 @@ impl World {
         self.numbers() >= vec![3, 5, 8]
     }
 
+    /// Whether a compaction keeps the deletes of its own revision, at which a watch may begin.
+    pub(crate) fn keeps_deletes(&self) -> bool {
+        self.numbers() >= vec![3, 5, 16]
+    }
+
     pub(crate) fn numbers(&self) -> Vec<u32> {
         self.version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
     }

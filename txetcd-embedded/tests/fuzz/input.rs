@@ -1,15 +1,15 @@
-//! [`Input`]: a message to a method, random, structured, or structured and then mutated.
+//! [`Input`]: messages to a method, random, structured, or structured and then mutated.
 
 use etcd_client::proto::{
-    PbCompactionRequest, PbCompare, PbDeleteRequest, PbLeaseGrantRequest, PbLeaseRevokeRequest,
-    PbLeaseTimeToLiveRequest, PbPutRequest, PbRangeRequest, PbTargetUnion, PbTxnOpRequest, PbTxnRequest,
-    PbTxnRequestOp,
+    PbCompactionRequest, PbCompare, PbDeleteRequest, PbHashKvRequest, PbLeaseGrantRequest,
+    PbLeaseKeepAliveRequest, PbLeaseRevokeRequest, PbLeaseTimeToLiveRequest, PbPutRequest, PbRangeRequest,
+    PbTargetUnion, PbTxnOpRequest, PbTxnRequest, PbTxnRequestOp, PbWatchRequest, PbWatchRequestUnion,
 };
 use fastrand::Rng;
 use prost::Message;
 
 /// Every method, those first for which there are structured messages.
-const METHODS: [&str; 29] = [
+const METHODS: [&str; 31] = [
     "/etcdserverpb.KV/Range",
     "/etcdserverpb.KV/Put",
     "/etcdserverpb.KV/DeleteRange",
@@ -19,15 +19,17 @@ const METHODS: [&str; 29] = [
     "/etcdserverpb.Lease/LeaseRevoke",
     "/etcdserverpb.Lease/LeaseTimeToLive",
     "/etcdserverpb.KV/RangeStream",
-    "/etcdserverpb.Lease/LeaseKeepAlive",
+    "/etcdserverpb.Maintenance/HashKV",
+    KEEP_ALIVE,
+    WATCH,
     "/etcdserverpb.Lease/LeaseLeases",
-    "/etcdserverpb.Watch/Watch",
     "/etcdserverpb.Maintenance/Status",
     "/etcdserverpb.Maintenance/Alarm",
     "/etcdserverpb.Maintenance/Hash",
-    "/etcdserverpb.Maintenance/HashKV",
     "/etcdserverpb.Maintenance/MoveLeader",
     "/etcdserverpb.Maintenance/Downgrade",
+    "/etcdserverpb.Maintenance/Snapshot",
+    "/etcdserverpb.Maintenance/Defragment",
     "/etcdserverpb.Cluster/MemberList",
     "/etcdserverpb.Cluster/MemberAdd",
     "/etcdserverpb.Cluster/MemberRemove",
@@ -40,30 +42,60 @@ const METHODS: [&str; 29] = [
     "/etcdserverpb.Unknown/Method",
     "/",
 ];
-const STRUCTURED: usize = 8;
+const STRUCTURED: usize = 12;
+
+/// The methods that take more than one message.
+const KEEP_ALIVE: &str = "/etcdserverpb.Lease/LeaseKeepAlive";
+const WATCH: &str = "/etcdserverpb.Watch/Watch";
 
 #[derive(Debug)]
 pub(crate) struct Input {
     pub(crate) method: &'static str,
-    pub(crate) message: Vec<u8>,
+    pub(crate) messages: Vec<Vec<u8>>,
+    /// The length that the last message's frame says it has, where that is not true.
+    pub(crate) lie: Option<u32>,
 }
 
 impl Input {
     pub(crate) fn new(random: &mut Rng) -> Self {
         // Mostly methods that do much.
-        let method =
+        let number =
             if random.u8(..4) == 0 { random.usize(..METHODS.len()) } else { random.usize(..STRUCTURED) };
-        let mut message = match random.u8(..8) {
-            0 => bytes(random, 64),
-            // One that belongs to another method.
-            1 => structured(random.usize(..STRUCTURED), random),
-            _ => structured(method, random),
-        };
-        if random.u8(..3) == 0 {
-            damage(&mut message, random);
-        }
-        Self { method: METHODS[method], message }
+        let method = METHODS[number];
+        let most = if [KEEP_ALIVE, WATCH].contains(&method) { 8 } else { 1 };
+        let count = random.usize(1..=most);
+        let well_formed = random.u8(..4) > 0;
+        let mut message = || if well_formed { structured(number, random) } else { malformed(number, random) };
+        let messages = std::iter::repeat_with(&mut message).take(count).collect();
+        let lie = (random.u8(..32) == 0).then(|| random.u32(..) >> random.u8(..32));
+        Self { method, messages, lie }
     }
+
+    /// The messages in their frames.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        for (index, message) in self.messages.iter().enumerate() {
+            let length = u32::try_from(message.len()).unwrap();
+            let last = index + 1 == self.messages.len();
+            body.push(0);
+            body.extend(self.lie.filter(|_| last).unwrap_or(length).to_be_bytes());
+            body.extend(message);
+        }
+        body
+    }
+}
+
+fn malformed(method: usize, random: &mut Rng) -> Vec<u8> {
+    let mut message = match random.u8(..4) {
+        0 => bytes(random, 64),
+        // One that belongs to another method.
+        1 => structured(random.usize(..STRUCTURED), random),
+        _ => structured(method, random),
+    };
+    if random.bool() {
+        damage(&mut message, random);
+    }
+    message
 }
 
 /// Flips, overwrites, cuts off, removes or repeats a part of `bytes`.
@@ -95,8 +127,35 @@ fn structured(method: usize, random: &mut Rng) -> Vec<u8> {
         5 => PbLeaseGrantRequest { ttl: number(random), id: number(random) }.encode_to_vec(),
         6 => PbLeaseRevokeRequest { id: number(random) }.encode_to_vec(),
         7 => PbLeaseTimeToLiveRequest { id: number(random), keys: random.bool() }.encode_to_vec(),
+        9 => PbHashKvRequest { revision: number(random) }.encode_to_vec(),
+        10 => PbLeaseKeepAliveRequest { id: number(random) }.encode_to_vec(),
+        11 => watch(random).encode_to_vec(),
         _ => range(random).encode_to_vec(),
     }
+}
+
+fn watch(random: &mut Rng) -> PbWatchRequest {
+    let mut request = match random.u8(..6) {
+        0 => PbWatchRequestUnion::ProgressRequest(Default::default()),
+        1 => PbWatchRequestUnion::CancelRequest(Default::default()),
+        _ => PbWatchRequestUnion::CreateRequest(Default::default()),
+    };
+    match &mut request {
+        PbWatchRequestUnion::CreateRequest(create) => {
+            create.key = if random.bool() { key(random) } else { Vec::new() };
+            create.range_end = if random.bool() { vec![0] } else { end(random) };
+            create.start_revision = option(random);
+            create.progress_notify = random.bool();
+            create.prev_kv = random.bool();
+            create.fragment = random.bool();
+            create.watch_id = option(random);
+            let filters = random.usize(..3);
+            create.filters = std::iter::repeat_with(|| random.i32(-1..3)).take(filters).collect();
+        }
+        PbWatchRequestUnion::CancelRequest(cancel) => cancel.watch_id = number(random),
+        PbWatchRequestUnion::ProgressRequest(_) => {}
+    }
+    PbWatchRequest { request_union: (random.u8(..16) > 0).then_some(request) }
 }
 
 /// Small, or at an end of what there is.

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use etcd_client::GetOptions;
 use input::Input;
+use peak_alloc::PeakAlloc;
 use support::client;
+use tokio::sync::Mutex;
 use tonic::body::Body;
 use tonic::codegen::http::Request;
 use tonic::codegen::{Bytes, Service};
@@ -27,6 +29,20 @@ use txetcd_embedded::Store;
 const INPUTS: u64 = 20_000;
 const FILES: u64 = 300;
 
+/// What counts how much memory is taken.
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Only one test at a time, since the memory is everybody's.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// What an input may take beyond its share: a copy of the store, for a snapshot, and pages of it.
+const MEMORY_BASE: usize = 16 << 20;
+/// What a byte of input may take.
+const MEMORY_A_BYTE: usize = 1024;
+/// What is made ready for a message that says how long it is, before it comes.
+const MEMORY_FOR_A_MESSAGE: usize = 64 << 20;
+
 /// After so many inputs there is a new store, so that it stays small.
 const INPUTS_TO_A_STORE: u64 = 5_000;
 
@@ -36,9 +52,11 @@ fn setting(name: &str, usual: u64) -> u64 {
 
 #[tokio::test]
 async fn the_services_answer_whatever_they_are_sent() {
+    let _alone = ALONE.lock().await;
     let inputs = setting("TXETCD_TEST_FUZZ_INPUTS", INPUTS);
     let mut random = fastrand::Rng::with_seed(setting("TXETCD_TEST_SEED", 1));
     let mut codes = BTreeMap::new();
+    let mut most = 0;
     let mut store = Store::memory().unwrap();
     for number in 0..inputs {
         if number % INPUTS_TO_A_STORE == 0 {
@@ -46,7 +64,15 @@ async fn the_services_answer_whatever_they_are_sent() {
         }
         let input = Input::new(&mut random);
         let what = format!("{input:?}");
+        let length: usize = input.messages.iter().map(Vec::len).sum();
+        let declared = input.lie.map_or(0, |lie| MEMORY_FOR_A_MESSAGE.min(lie as usize));
+        MEMORY.reset_peak_usage();
+        let before = MEMORY.current_usage();
         let code = send(&store, input).await;
+        let taken = MEMORY.peak_usage().saturating_sub(before);
+        let allowed = MEMORY_BASE + MEMORY_A_BYTE * length + declared;
+        assert!(taken <= allowed, "{taken} bytes of memory for {length} of input, {what}");
+        most = most.max(taken);
         // A message that is none is "internal" to every gRPC server; nothing else may be.
         assert!(!code.starts_with("13") && code != "14", "{code} to {what}");
         *codes.entry(code).or_insert(0_u64) += 1;
@@ -57,21 +83,18 @@ async fn the_services_answer_whatever_they_are_sent() {
             assert_eq!(client.get("after", None).await.unwrap().count(), 1);
         }
     }
-    println!("{inputs} inputs, by the code of their answer: {codes:?}");
+    println!("{inputs} inputs, {} KiB of memory at most, by the code of their answer: {codes:?}", most >> 10);
     // Not all of them failed at the door.
     assert!(codes.get("0").is_some_and(|answered| *answered > inputs / 10), "{codes:?}");
 }
 
-/// Sends a message as it is and returns the code of the answer. Of a stream that goes on, only the first
+/// Sends messages as they are and returns the code of the answer. Of a stream that goes on, only the first
 /// moment is read.
 async fn send(store: &Store, input: Input) -> String {
-    let mut body = vec![0];
-    body.extend(u32::try_from(input.message.len()).unwrap().to_be_bytes());
-    body.extend(input.message);
     let request = Request::post(input.method)
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .body(Body::new(http_body_util::Full::new(Bytes::from(body))))
+        .body(Body::new(http_body_util::Full::new(Bytes::from(input.body()))))
         .unwrap();
     let mut service = store.service();
     let response =
@@ -91,8 +114,11 @@ async fn send(store: &Store, input: Input) -> String {
 }
 
 fn describe(status: &Status) -> String {
+    let is_malformed = ["decod", "protocol error", "Missing request message"]
+        .iter()
+        .any(|words| status.message().contains(words));
     match status.code() {
-        Code::Internal if status.message().contains("decode") => "undecodable".to_owned(),
+        Code::Internal if is_malformed => "malformed".to_owned(),
         Code::Internal => format!("13 {}", status.message()),
         code => (code as i32).to_string(),
     }
@@ -100,6 +126,7 @@ fn describe(status: &Status) -> String {
 
 #[tokio::test]
 async fn a_damaged_file_opens_whole_or_is_refused() {
+    let _alone = ALONE.lock().await;
     let files = setting("TXETCD_TEST_FUZZ_FILES", FILES);
     let mut random = fastrand::Rng::with_seed(setting("TXETCD_TEST_SEED", 1));
     let directory = tempfile::tempdir().unwrap();

@@ -5,8 +5,10 @@ use etcd_client::proto::{
     PbDeleteResponse, PbHashKvRequest, PbHashKvResponse, PbLeaseGrantRequest, PbLeaseGrantResponse,
     PbLeaseLeasesRequest, PbLeaseLeasesResponse, PbLeaseRevokeRequest, PbLeaseRevokeResponse,
     PbLeaseTimeToLiveRequest, PbLeaseTimeToLiveResponse, PbMemberListRequest, PbMemberListResponse,
-    PbPutRequest, PbPutResponse, PbRangeRequest, PbRangeResponse, PbRangeStreamResponse, PbStatusRequest,
-    PbStatusResponse, PbTxnRequest, PbTxnResponse,
+    PbMemberPromoteRequest, PbMemberPromoteResponse, PbMemberRemoveRequest, PbMemberRemoveResponse,
+    PbMemberUpdateRequest, PbMemberUpdateResponse, PbMoveLeaderRequest, PbMoveLeaderResponse, PbPutRequest,
+    PbPutResponse, PbRangeRequest, PbRangeResponse, PbRangeStreamResponse, PbStatusRequest, PbStatusResponse,
+    PbTxnRequest, PbTxnResponse,
 };
 use etcd_client::{Channel, Client};
 use tonic::body::Body;
@@ -59,6 +61,10 @@ calls! {
     PbHashKvRequest => PbHashKvResponse, "Maintenance/HashKV";
     PbAlarmRequest => PbAlarmResponse, "Maintenance/Alarm";
     PbMemberListRequest => PbMemberListResponse, "Cluster/MemberList";
+    PbMemberRemoveRequest => PbMemberRemoveResponse, "Cluster/MemberRemove";
+    PbMemberUpdateRequest => PbMemberUpdateResponse, "Cluster/MemberUpdate";
+    PbMemberPromoteRequest => PbMemberPromoteResponse, "Cluster/MemberPromote";
+    PbMoveLeaderRequest => PbMoveLeaderResponse, "Maintenance/MoveLeader";
 }
 
 impl Rpc {
