@@ -57,9 +57,9 @@ pub use txetcd_core::client::embedded;
 pub use txetcd_core::client::{
     Barrier, Builder, Client, Compare, CompareNumber, CompareValue, Delete, DeleteRequest, DeleteResponse,
     DoubleBarrier, Election, Entered, Error, Get, GetRequest, GetResponse, Held, Item, KeySet, KeyValue,
-    Leader, Leadership, Lease, Lock, Mutex, Op, OpResponse, Permit, PriorityQueue, Put, PutRequest,
-    PutResponse, Queue, ReadLock, Result, RwLock, Semaphore, Sequence, Session, SortBy, Submit, Txn,
-    TxnResponse, Watch, WatchEvent, WatchResponse, WatchStream, WriteLock,
+    Leader, Leadership, Lease, Lock, MemberStatus, Mutex, Op, OpResponse, Permit, PriorityQueue, Put,
+    PutRequest, PutResponse, Queue, ReadLock, Result, RwLock, Semaphore, Sequence, Session, SortBy, Submit,
+    Txn, TxnResponse, Watch, WatchEvent, WatchResponse, WatchStream, WriteLock,
 };
 pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};

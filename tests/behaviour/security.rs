@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::own_server::{OwnServer, binaries, temporary_directory};
 use crate::store::{User, user};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use txetcd::{Database, DatabaseBuilder, Error};
+use txetcd::{Database, DatabaseBuilder, Error, Op, Txn};
 
 /// A certificate authority, and what it has signed, as PEM files.
 struct Authority {
@@ -119,6 +119,38 @@ async fn a_user_needs_rights_on_the_namespace_alone() {
         let url = || Database::builder().url(server.url()).plaintext_password(true);
         works(url().namespace("app/").user("ann", "hunter2")).await;
         works(url().user("root", "hunter2")).await;
+
+        // Whatever changes users and roles makes all tokens worthless.
+        let connected = url().namespace("app/").user("ann", "hunter2").connect().await.unwrap();
+        let session = connected.client().session(Duration::from_secs(10)).await.unwrap();
+        root = etcd_client::Client::connect(
+            [server.url()],
+            Some(etcd_client::ConnectOptions::new().with_user("root", "hunter2")),
+        )
+        .await
+        .unwrap();
+        root.role_add("another").await.unwrap();
+        connected.write(async |txn| User::table().put(txn, &user("ann", 1))).await.unwrap();
+        root.role_delete("another").await.unwrap();
+        connected.read(async |txn| User::table().get(txn, "ann").await).await.unwrap().expect("the row");
+
+        // Locks, queues and so on need no other right.
+        let client = connected.client();
+        let lock = client.lock("jobs").acquire(&session).await.unwrap();
+        let waiting = tokio::spawn({
+            let (client, session) = (client.clone(), session.clone());
+            async move { client.lock("jobs").acquire(&session).await }
+        });
+        client.txn(Txn::default().then([Op::put("a", "1")])).guard(&lock).await.unwrap();
+        lock.release().await.unwrap();
+        waiting.await.unwrap().unwrap().release().await.unwrap();
+        client.queue("q").push("a").await.unwrap();
+        client.queue("q").pop(&session).await.unwrap().ack().await.unwrap();
+        client.semaphore("s", 1).acquire(&session).await.unwrap().release().await.unwrap();
+        client.election("e").campaign(&session, "a").await.unwrap().resign().await.unwrap();
+        client.double_barrier("d", 1).enter(&session).await.unwrap().leave().await.unwrap();
+        assert_eq!(client.sequence("n").next().await.unwrap(), 1);
+        drop((session, connected));
 
         let error = fails(url().user("ann", "wrong")).await;
         assert!(error.is_unauthenticated() && error.to_string().contains(&server.url()), "{error:?}");

@@ -16,6 +16,7 @@ use crate::kv::{
     Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse,
 };
 use crate::lease::Lease;
+use crate::member_status::MemberStatus;
 use crate::namespace::Namespace;
 use crate::session::Session;
 use crate::stats::{Counters, Stats};
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) kv: KvClient,
     pub(crate) lease: LeaseClient,
     pub(crate) watch: WatchClient,
+    /// For what has no client of its own here: the user's token, and a member's status.
+    pub(crate) etcd: etcd_client::Client,
     pub(crate) identity: Identity,
     pub(crate) namespace: Namespace,
     pub(crate) place: Place,
@@ -153,6 +156,21 @@ impl Client {
     /// As etcd has them.
     pub async fn session(&self, ttl: Duration) -> Result<Session> {
         Session::start(self, ttl).await
+    }
+
+    /// What the member that is in use says of itself. etcd may refuse it to users with few rights; what needs none is
+    /// what the answers themselves say, and `db.status()`.
+    ///
+    /// # Errors
+    /// As for any read; [`Error::is_permission_denied`].
+    pub async fn member_status(&self) -> Result<MemberStatus> {
+        let response = self
+            .call(Repeat::Always, self.0.request_timeout, || {
+                let mut maintenance = self.0.etcd.maintenance_client();
+                async move { maintenance.status().await }
+            })
+            .await?;
+        Ok(MemberStatus::of(&response))
     }
 
     /// What was sent and received since the client was connected.
@@ -296,6 +314,7 @@ impl Client {
         let deadline = deadline_after(timeout);
         let mut pause = Duration::from_millis(5);
         let mut stale = false;
+        let mut authenticated = false;
         loop {
             let index = self.endpoint_index();
             let seen = self.0.identity.revision();
@@ -315,6 +334,16 @@ impl Client {
                         error
                     }
                 },
+                Ok(Err(error)) if !authenticated && status::is_stale_token(&error) => {
+                    // etcd refused it before doing anything.
+                    authenticated = true;
+                    let refreshed = tokio::time::timeout_at(deadline, self.0.etcd.refresh_token()).await;
+                    match refreshed {
+                        Ok(Ok(())) => continue,
+                        Ok(Err(error)) => status::typed(error, self.endpoint_at(index)).settled(),
+                        Err(_) => self.no_answer(index, began.elapsed()),
+                    }
+                }
                 Ok(Err(error)) => status::typed(error, self.endpoint_at(index)),
                 Err(_) => self.no_answer(index, began.elapsed()).perhaps_applied(),
             };

@@ -292,6 +292,7 @@ impl Builder {
             kv,
             lease: etcd.lease_client(),
             watch: etcd.watch_client().max_decoding_message_size(usize::MAX),
+            etcd,
             identity: Identity::default(),
             namespace,
             place,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use etcd_client::proto::PbResponseHeader;
 use etcd_client::{
     DeleteResponse, GetResponse, LeaseGrantResponse, LeaseKeepAliveStream, LeaseKeeper, LeaseRevokeResponse,
-    LeaseTimeToLiveResponse, PutResponse, ResponseHeader, TxnResponse,
+    LeaseTimeToLiveResponse, PutResponse, ResponseHeader, StatusResponse, TxnResponse,
 };
 
 use crate::error::{Error, Kind, Result};
@@ -88,6 +88,7 @@ answers!(
     LeaseRevokeResponse,
     LeaseTimeToLiveResponse,
     PutResponse,
+    StatusResponse,
     TxnResponse
 );
 

@@ -21,6 +21,7 @@ mod key_set;
 mod key_value;
 mod kv;
 mod lease;
+mod member_status;
 mod namespace;
 mod op;
 mod session;
@@ -44,6 +45,7 @@ pub use kv::{
     Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse, SortBy,
 };
 pub use lease::Lease;
+pub use member_status::MemberStatus;
 pub use op::{Op, OpResponse};
 pub use session::Session;
 pub use stats::Stats;

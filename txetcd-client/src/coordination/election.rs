@@ -148,7 +148,10 @@ impl Leadership {
                         _ => return Err(session.lost_error()),
                     }
                 }
-                Err(error) if error.is_perhaps_applied() => tracing::debug!(%error, "proclaiming again"),
+                Err(error) if error.is_perhaps_applied() => {
+                    tracing::debug!(%error, "proclaiming again");
+                    wait::moment().await;
+                }
                 Err(error) if error.is_not_found() => return Err(session.lost_error()),
                 Err(error) => return Err(error),
             }

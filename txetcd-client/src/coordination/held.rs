@@ -91,9 +91,8 @@ impl Hold {
 macro_rules! held {
     ($(#[$meta:meta])* $guard:ident) => {
         impl $guard {
-            /// Whether it is surely still held: the session is alive, and the key was not deleted by others, as
-            /// far as this process knows. A commit that relies on it needs a guard all the same, since it may end
-            /// while the commit is on its way.
+            /// Whether the session is alive, so that it is still held unless somebody deleted its key. A commit that
+            /// relies on it needs a guard all the same, since it may end while the commit is on its way.
             pub fn is_held(&self) -> bool {
                 self.place.session().is_alive()
             }

@@ -36,12 +36,12 @@ pub(super) struct Done {
 
 impl Once {
     /// Puts, and answers `None` if the conditions did not hold. To be run in a task of its own, since it must
-    /// come to its end. `unsure` is called before anything is waited for that may end in an error with the key put.
+    /// come to its end. `perhaps` is told whether the key is there, or may be, if this ends in an error.
     pub(super) async fn run(
         self,
         client: &Client,
         session: &Session,
-        mut unsure: impl FnMut(),
+        mut perhaps: impl FnMut(bool),
     ) -> Result<Option<Done>> {
         let fence: Arc<Fence> = session.fence();
         let Self { key, puts, when, reads } = self;
@@ -58,7 +58,7 @@ impl Once {
                     .or_else([fence.read()]);
             match client.txn(request).await {
                 Ok(response) if response.succeeded() => {
-                    unsure();
+                    perhaps(true);
                     let revision = response.revision();
                     let answers = response.into_responses().into_iter().skip(puts_len);
                     let answers = gets(answers, reads.len())?;
@@ -70,13 +70,14 @@ impl Once {
                     }
                 }
                 Err(error) if error.is_perhaps_applied() => {
-                    unsure();
+                    perhaps(true);
                     if let Some(created) = fence.raise(session, client, &key).await? {
                         let response = client.txn(Txn::default().then(reads.clone())).await?;
                         let revision = response.revision();
                         let answers = gets(response.into_responses().into_iter(), reads.len())?;
                         return Ok(Some(Done { created, answers, revision }));
                     }
+                    perhaps(false);
                 }
                 Err(error) if error.is_not_found() => return Err(session.lost_error()),
                 Err(error) => return Err(error),

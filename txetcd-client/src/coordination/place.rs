@@ -137,11 +137,8 @@ async fn make(client: Client, session: Session, making: Making) -> Result<Option
     let once = Once { key: key.clone(), puts: vec![put], when, reads };
     let mut place =
         Place { client: client.clone(), session: session.clone(), key, revision: 0, cleaner: None };
-    let done = once.run(&client, &session, || place.cleaner = Some(Handle::current())).await?;
-    let Some(Done { created, answers, revision }) = done else {
-        place.cleaner = None;
-        return Ok(None);
-    };
+    let done = once.run(&client, &session, |there| place.cleaner = there.then(Handle::current)).await?;
+    let Some(Done { created, answers, revision }) = done else { return Ok(None) };
     place.revision = created;
     Ok(Some(Made { place, answers, revision }))
 }

@@ -202,8 +202,8 @@ impl Items {
         let presence = PutRequest::new(session.fence().presence(), []).lease(session.lease());
         let once =
             Once { key, puts: vec![item.into(), presence.into()], when: Vec::new(), reads: Vec::new() };
-        let mut unsure = false;
-        match once.run(&self.client, &session, || unsure = true).await {
+        let mut perhaps = false;
+        match once.run(&self.client, &session, |there| perhaps = there).await {
             Ok(Some(done)) => {
                 if let Some(producer) = &mut *self.producer.lock().await {
                     producer.revision = producer.revision.max(done.created);
@@ -211,7 +211,7 @@ impl Items {
                 Ok(())
             }
             Ok(None) => Err(unexpected_answer()),
-            Err(error) if unsure => Err(Error::new(
+            Err(error) if perhaps => Err(Error::new(
                 error::Kind::CommitUnknown,
                 format!(
                     "the answer to a push was lost, and the store could not be asked again: the item may be in the {}, \

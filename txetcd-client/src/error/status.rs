@@ -30,6 +30,15 @@ pub(crate) fn typed(error: etcd_client::Error, endpoint: &str) -> Error {
     }
 }
 
+/// Whether the user's token has to be got anew: it has expired, or users or roles have changed since.
+pub(crate) fn is_stale_token(error: &etcd_client::Error) -> bool {
+    let etcd_client::Error::GRpcStatus(status) = error else { return false };
+    status.source().is_none()
+        && (status.code() == Code::Unauthenticated || status.message().contains(OLD_AUTH_REVISION))
+}
+
+const OLD_AUTH_REVISION: &str = "revision of auth store is old";
+
 fn from_status(status: Status, endpoint: &str) -> Error {
     // A status with a source was made on this side, of a connection that broke: its code says nothing.
     let error = match status.source() {
@@ -61,6 +70,7 @@ fn answered(status: &Status, endpoint: &str) -> Error {
                  leave them out, or enable it"
             ),
         ),
+        _ if says(OLD_AUTH_REVISION) => Error::new(Kind::Unauthenticated, at_endpoint()),
         Code::PermissionDenied => {
             Error::new(Kind::PermissionDenied, format!("{endpoint}: the user may not do this ({plain})"))
         }
@@ -178,6 +188,10 @@ mod tests {
             ),
             (Code::InvalidArgument, "etcdserver: user name is empty", Unauthenticated, false),
             (Code::Unauthenticated, "etcdserver: invalid auth token", Unauthenticated, false),
+            (Code::InvalidArgument, "etcdserver: revision of auth store is old", Unauthenticated, false),
+            (Code::Unavailable, "etcdserver: request is ignored, node is stopping", Unavailable, true),
+            (Code::FailedPrecondition, "etcdserver: lease already exists", InvalidArgument, false),
+            (Code::ResourceExhausted, "etcdserver: throttle: too many requests", Unavailable, false),
             (Code::PermissionDenied, "etcdserver: permission denied", PermissionDenied, false),
             (Code::NotFound, "etcdserver: requested lease not found", NotFound, false),
             (Code::OutOfRange, "etcdserver: mvcc: required revision has been compacted", Compacted, false),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::coordination::held::held;
 use crate::coordination::place::Place;
+use crate::coordination::wait;
 use crate::error::{Error, Kind, Result};
 use crate::op::Op;
 use crate::txn::Txn;
@@ -61,6 +62,7 @@ impl Item {
                 return Err(self.unknown().with_source(error));
             }
             tracing::debug!(%error, "acknowledging again");
+            wait::moment().await;
         }
     }
 
