@@ -114,7 +114,9 @@ impl<K: Key, V: 'static> Rows<K, V> {
     }
 
     pub(super) fn key<Q: KeyLike<K> + ?Sized>(&self, key: &Q) -> Result<Vec<u8>> {
-        let mut bytes = self.slot.to_be_bytes().to_vec();
+        // Room for most keys, so that it is allocated once.
+        let mut bytes = Vec::with_capacity(32);
+        bytes.extend_from_slice(&self.slot.to_be_bytes());
         key.encode_key(&mut bytes).map_err(|error| self.no_form("key", error))?;
         Ok(bytes)
     }
