@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use smallvec::SmallVec;
 use txetcd_client::{Error, KeyValue, WatchEvent, WatchResponse};
 
 use crate::engine::view::Row;
 use crate::key::Key;
 use crate::table::rows::Rows;
 
-/// An etcd key.
-type Bytes = Arc<[u8]>;
+/// An etcd key. Most are short, and then stand in the maps themselves.
+type Bytes = SmallVec<[u8; 24]>;
 
 /// A row, or why it cannot be decoded.
 pub(super) type Decoded<V> = Result<Arc<V>, Error>;
