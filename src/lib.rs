@@ -48,7 +48,7 @@
 //!
 //! # Features
 //! `embedded` (default): the URLs `embedded:PATH` and `memory:`. `tls` (default): `https://`. `json` (default):
-//! the [`Json`](codec::Json) codec. `zlib`, `snappy` (default), `lz4`, `zstd`: compression of values. `pickle`,
+//! the [`Json`](codec::Json) codec. `discovery`: the URL `etcd+srv://DOMAIN`, endpoints found by DNS. `zlib`, `snappy` (default), `lz4`, `zstd`: compression of values. `pickle`,
 //! `flatbuffers`, `postcard`, `msgpack`: the codecs of these names. `chrono`, `time`, `jiff`: the instants and dates of
 //! these crates as keys.
 

@@ -203,6 +203,31 @@ stores! {
         assert!(report.is_consistent() && report.entries == 400, "{report:?}");
     }
 
+    async fn an_index_that_comes_during_a_build_gets_all_rows(store) {
+        let db = store.connect().await;
+        fill(&db, 200).await;
+        let colourless = db.attach::<Colourless>().await.unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let mut stop = Some(stop);
+        let build = colourless.rebuild_indexes(&db).on_progress(|done| {
+            if done.rows > 50
+                && let Some(stop) = stop.take()
+            {
+                stop.send(()).unwrap();
+            }
+        });
+        tokio::select! {
+            biased;
+            _ = stopped => {}
+            done = build => panic!("it was to be stopped, and did {done:?}"),
+        }
+        // The rows that were done have no entry in this one.
+        let items = db.attach::<Item>().await.unwrap();
+        items.rebuild_indexes(&db).await.unwrap();
+        let report = items.verify_indexes(&db).await.unwrap();
+        assert!(report.is_consistent() && report.entries == 400, "{report:?}");
+    }
+
     async fn rows_with_one_unique_value_stop_the_build(store) {
         let db = store.connect().await;
         fill(&db, 4).await;

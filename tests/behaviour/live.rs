@@ -178,6 +178,37 @@ stores! {
         }
     }
 
+    // The first streams say nothing, so the views ask the store whether they are up to date. They are not.
+    async fn a_view_does_not_claim_a_revision_that_it_does_not_show(store) {
+        struct Silent(AtomicU32);
+        impl Faults for Silent {
+            fn next(&self, path: &str) -> Fault {
+                let is_first = || self.0.fetch_add(1, Ordering::Relaxed) < 2;
+                if path.ends_with("Watch/Watch") && is_first() { Fault::SilentAfter(1) } else { Fault::None }
+            }
+        }
+        let db = store.connect().await;
+        let silent = Arc::new(Silent(AtomicU32::new(0)));
+        let watching = store.builder().faults(silent.clone()).connect().await.unwrap();
+        let (users, accounts) = (User::table(), Account::table());
+        let account = |balance| Account { id: 1, balance };
+        put(&db, &user("deleted", 1)).await;
+        put(&db, &user("kept", 1)).await;
+        db.write(async |txn| accounts.put(txn, &account(1))).await.unwrap();
+        let deletions = users.live(&watching).await.unwrap();
+        let puts = accounts.live(&watching).await.unwrap();
+        while silent.0.load(Ordering::Relaxed) < 2 {
+            tokio::task::yield_now().await;
+        }
+        let txn = db.begin().await.unwrap();
+        users.delete(&txn, "deleted").unwrap();
+        accounts.put(&txn, &account(2)).unwrap();
+        let revision = txn.commit().await.unwrap();
+        in_time(async { tokio::try_join!(deletions.wait_for(revision), puts.wait_for(revision)) }).await;
+        assert_eq!(names(&deletions), ["kept"]);
+        assert_eq!(puts.get(&1).unwrap().unwrap().balance, 2);
+    }
+
     async fn a_dropped_view_leaves_no_task_behind(store) {
         let db = store.connect().await;
         put(&db, &user("a", 1)).await;

@@ -4,6 +4,8 @@
 //! is a read of one key, which needs no right beyond the namespace, so that a wrong address or password is
 //! found out here.
 
+#[cfg(feature = "discovery")]
+mod discovery;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;
@@ -74,7 +76,7 @@ impl Default for Builder {
 
 impl Builder {
     /// Where the store is: `http://host:2379` or `https://host:2379`, several endpoints of one cluster
-    /// separated by commas, `embedded:PATH`, or `memory:`.
+    /// separated by commas, `etcd+srv://domain` for endpoints that DNS knows, `embedded:PATH`, or `memory:`.
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
@@ -181,6 +183,22 @@ impl Builder {
         };
         match Target::parse(&text)? {
             Target::Cluster(endpoints) => self.cluster(endpoints).await,
+            #[cfg(feature = "discovery")]
+            Target::Domain(domain) => {
+                let found = tokio::time::timeout(self.connect_timeout, discovery::discover(&domain)).await;
+                let silent = |_| {
+                    Error::new(
+                        Kind::Unavailable,
+                        format!("DNS did not answer for `{domain}` within the connect timeout"),
+                    )
+                };
+                self.cluster(found.map_err(silent)??).await
+            }
+            #[cfg(not(feature = "discovery"))]
+            Target::Domain(_) => Err(Error::new(
+                Kind::InvalidArgument,
+                format!("`{text}` needs the feature `discovery` of txetcd"),
+            )),
             #[cfg(feature = "embedded")]
             Target::Memory => {
                 let store = txetcd_embedded::Store::memory().map_err(store_error)?;

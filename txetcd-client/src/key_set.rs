@@ -152,6 +152,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn several_sets_are_covered_by_one_range() {
+        let covering = |sets: &[KeySet]| KeySet::covering(sets).to_wire(b"");
+        assert_eq!(covering(&[KeySet::key("k")]), (b"k".to_vec(), vec![]));
+        assert_eq!(covering(&[KeySet::key("k"), KeySet::key("b")]), (b"b".to_vec(), b"k\0".to_vec()));
+        assert_eq!(
+            covering(&[KeySet::prefix("c"), KeySet::key("a"), KeySet::range("x", "y")]),
+            (b"a".to_vec(), b"y".to_vec())
+        );
+        assert_eq!(covering(&[KeySet::key("k"), KeySet::starting_at("m")]), (b"k".to_vec(), vec![0]));
+    }
+
+    #[test]
     fn wire_forms() {
         assert_eq!(KeySet::key("k").to_wire(b"ns/"), (b"ns/k".to_vec(), vec![]));
         assert_eq!(KeySet::range("a", "b").to_wire(b"ns/"), (b"ns/a".to_vec(), b"ns/b".to_vec()));

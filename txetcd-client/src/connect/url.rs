@@ -12,6 +12,8 @@ use crate::error::{Error, Kind, Result};
 pub(super) enum Target {
     /// Endpoints of one cluster, `http://` or `https://`, at least one.
     Cluster(Vec<String>),
+    /// Endpoints that DNS has for this domain.
+    Domain(String),
     /// A store in this process, in this directory.
     Embedded(PathBuf),
     /// A store in this process, in memory.
@@ -36,6 +38,20 @@ impl Target {
             }
             None => {}
         }
+        if let Some(domain) = text.strip_prefix("etcd+srv://") {
+            let is_label = |label: &str| {
+                !label.is_empty()
+                    && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            };
+            let domain = domain.trim_end_matches(['/', '.']);
+            if !domain.split('.').all(is_label) {
+                return Err(invalid(format!(
+                    "`{}`: after `etcd+srv://` comes a domain and nothing else, `etcd+srv://example.com` for instance",
+                    without_credentials(text)
+                )));
+            }
+            return Ok(Self::Domain(domain.to_owned()));
+        }
         let endpoints = text.split(',').map(endpoint).collect::<Result<Vec<_>>>()?;
         Ok(Self::Cluster(endpoints))
     }
@@ -55,7 +71,7 @@ fn endpoint(text: &str) -> Result<String> {
     };
     if scheme != "http" && scheme != "https" {
         return Err(invalid(format!(
-            "`{shown}`: the scheme `{scheme}` is not known; these are: http, https, embedded:PATH, memory:"
+            "`{shown}`: the scheme `{scheme}` is not known; these are: http, https, etcd+srv, embedded:PATH, memory:"
         )));
     }
     if rest.contains('@') {
@@ -112,6 +128,9 @@ mod tests {
         assert_eq!(Target::parse("http://[::1]:2379").unwrap(), cluster(&["http://[::1]:2379"]));
         assert_eq!(Target::parse("embedded:./data").unwrap(), Target::Embedded("./data".into()));
         assert_eq!(Target::parse("memory:").unwrap(), Target::Memory);
+        let domain = |name: &str| Target::Domain(name.to_owned());
+        assert_eq!(Target::parse("etcd+srv://example.com").unwrap(), domain("example.com"));
+        assert_eq!(Target::parse("etcd+srv://etcd.example.com./").unwrap(), domain("etcd.example.com"));
     }
 
     #[test]
@@ -129,6 +148,9 @@ mod tests {
             ("root:hunter2@h:1", "no scheme"),
             ("embedded:", "needs a directory"),
             ("memory:name", "takes no name"),
+            ("etcd+srv://", "comes a domain"),
+            ("etcd+srv://example.com:2379", "comes a domain"),
+            ("etcd+srv://root:hunter2@example.com", "comes a domain"),
         ] {
             let error = Target::parse(url).unwrap_err();
             assert!(error.is_invalid_argument(), "{url}: {error:?}");

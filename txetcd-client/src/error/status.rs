@@ -220,6 +220,23 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_watch_has_a_kind() {
+        use Kind::*;
+        for (reason, compact_revision, kind) in [
+            ("", 7, Compacted),
+            ("etcdserver: mvcc: required revision has been compacted", 0, Compacted),
+            ("rpc error: code = PermissionDenied desc = etcdserver: permission denied", 0, PermissionDenied),
+            ("mvcc: watcher range is empty", 0, InvalidArgument),
+            ("etcdserver: no leader", 0, Unavailable),
+            ("", 0, Unavailable),
+        ] {
+            let error = watch_cancelled(reason, compact_revision, "http://h:1");
+            assert_eq!((error.kind(), error.is_transient()), (kind, kind == Unavailable), "{reason}");
+        }
+        assert!(watch_cancelled("", 7, "http://h:1").to_string().contains('7'));
+    }
+
+    #[test]
     fn what_does_not_go_away_by_itself_is_not_repeated() {
         assert!(of(Code::Unavailable, "etcdserver: no leader").is_transient());
         assert!(!of(Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded").is_transient());

@@ -58,12 +58,16 @@ impl<T: Stored> Live<T> {
     /// failed.
     pub fn get<Q: KeyLike<T::Key> + ?Sized>(&self, key: &Q) -> Result<Option<Arc<T::Value>>> {
         let key = self.rows.key(key)?;
-        self.shared.read()?.rows.get(&*key).cloned().transpose()
+        self.shared.read()?.get(&key).cloned().transpose()
     }
 
     /// All rows with their keys, in the order of the keys, as of one revision. Changes that come meanwhile do not show.
     pub fn iter(&self) -> LiveIter<T> {
-        LiveIter::new(self.rows, self.shared.read().map(|content| content.rows.clone()), self.rows.bounds())
+        LiveIter::new(
+            self.rows,
+            self.shared.read().map(|content| content.ordered().clone()),
+            self.rows.bounds(),
+        )
     }
 
     /// As [`iter`](Self::iter), for keys in a range: `a..b`, `a..=b`, `a..`, `..b`.
@@ -78,7 +82,7 @@ impl<T: Stored> Live<T> {
 
     fn within(&self, bounds: Result<Bounds>) -> LiveIter<T> {
         let (found, bounds) = match bounds {
-            Ok(bounds) => (self.shared.read().map(|content| content.rows.clone()), bounds),
+            Ok(bounds) => (self.shared.read().map(|content| content.ordered().clone()), bounds),
             Err(error) => (Err(error), self.rows.bounds()),
         };
         LiveIter::new(self.rows, found, bounds)
@@ -86,7 +90,7 @@ impl<T: Stored> Live<T> {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.shared.content().rows.len()
+        self.shared.content().len()
     }
 
     /// Whether there is no row.

@@ -1,36 +1,57 @@
 //! [`Content`]: the rows of a view and the revision that they are of.
 //!
-//! The map shares its parts with earlier versions of itself, so that an iterator holds one revision without holding up
-//! the next.
+//! They are kept twice: by hash for reading one, and in the order of their keys for reading many. The ordered map shares
+//! its parts with earlier versions of itself, so that an iterator holds one revision without holding up the next.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use smallvec::SmallVec;
 use txetcd_client::{Error, KeyValue, WatchEvent, WatchResponse};
 
 use crate::engine::view::Row;
 use crate::key::Key;
 use crate::table::rows::Rows;
 
-/// An etcd key.
-type Bytes = Arc<[u8]>;
+/// An etcd key. Most are short, and then stand in the maps themselves.
+type Bytes = SmallVec<[u8; 24]>;
 
 /// A row, or why it cannot be decoded.
-type Decoded<V> = Result<Arc<V>, Error>;
+pub(super) type Decoded<V> = Result<Arc<V>, Error>;
 
-/// Rows by their etcd keys.
-pub(super) type Map<V> = OrdMap<Bytes, Decoded<V>>;
+/// Rows in the order of their etcd keys.
+pub(super) type Ordered<V> = OrdMap<Bytes, Decoded<V>>;
 
 pub(super) struct Content<V> {
     pub(super) revision: i64,
-    pub(super) rows: Map<V>,
+    ordered: Ordered<V>,
+    hashed: HashMap<Bytes, Decoded<V>>,
     /// Why the view has ended.
     pub(super) failed: Option<Error>,
 }
 
 impl<V> Content<V> {
-    pub(super) fn new() -> Self {
-        Self { revision: 0, rows: Map::new(), failed: None }
+    /// Rows as of a revision.
+    pub(super) fn new(revision: i64, rows: Vec<(Bytes, Decoded<V>)>) -> Self {
+        Self {
+            revision,
+            ordered: rows.iter().cloned().collect(),
+            hashed: rows.into_iter().collect(),
+            failed: None,
+        }
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Decoded<V>> {
+        self.hashed.get(key)
+    }
+
+    pub(super) fn ordered(&self) -> &Ordered<V> {
+        &self.ordered
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.hashed.len()
     }
 
     /// Applies what a revision changed. One that is not later than the content is part of it already.
@@ -40,9 +61,15 @@ impl<V> Content<V> {
         }
         for (key, row) in changes.rows {
             match row {
-                Some(row) => self.rows.insert(key, row),
-                None => self.rows.remove(&key),
-            };
+                Some(row) => {
+                    self.ordered.insert(key.clone(), row.clone());
+                    self.hashed.insert(key, row);
+                }
+                None => {
+                    self.ordered.remove(&key);
+                    self.hashed.remove(&key);
+                }
+            }
         }
         self.revision = changes.revision;
         true

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use txetcd_client::{Error, Result};
 
-use super::content::Map;
+use super::content::Ordered;
 use crate::engine::bounds::{Bounds, after};
 use crate::engine::view::Row;
 use crate::table::rows::Rows;
@@ -14,16 +14,20 @@ use crate::table::watch::Stored;
 /// Rows of a [`Live`](super::Live) view with their keys. A row that cannot be decoded is an error in its place.
 pub struct LiveIter<T: Stored> {
     rows: Rows<T::Key, T::Value>,
-    map: Map<T::Value>,
+    map: Ordered<T::Value>,
     rest: Bounds,
     failed: Option<Error>,
 }
 
 impl<T: Stored> LiveIter<T> {
-    pub(super) fn new(rows: Rows<T::Key, T::Value>, found: Result<Map<T::Value>>, bounds: Bounds) -> Self {
+    pub(super) fn new(
+        rows: Rows<T::Key, T::Value>,
+        found: Result<Ordered<T::Value>>,
+        bounds: Bounds,
+    ) -> Self {
         match found {
             Ok(map) => Self { rows, map, rest: bounds, failed: None },
-            Err(error) => Self { rows, map: Map::new(), rest: bounds, failed: Some(error) },
+            Err(error) => Self { rows, map: Ordered::new(), rest: bounds, failed: Some(error) },
         }
     }
 }

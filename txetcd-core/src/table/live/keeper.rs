@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use txetcd_client::{Client, Compare, Error, GetRequest, Op, OpResponse, Result, Txn, error::Kind};
 
-use super::content::{Changes, Content, Map, decoded};
+use super::content::{Changes, Content, decoded};
 use crate::engine::bounds::Bounds;
 use crate::follow::{Follower, Step};
 use crate::key::Key;
@@ -39,7 +39,7 @@ impl<V> Shared<V> {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            content: RwLock::new(Content::new()),
+            content: RwLock::new(Content::new(0, Vec::new())),
             progress: watch::Sender::default(),
             wanted: watch::Sender::default(),
         }
@@ -174,7 +174,7 @@ async fn keep_up<K: Key, V: Send + Sync + 'static>(
     let mut wanted = shared.wanted.subscribe();
     let mut patience = PATIENCE;
     // The rows of a list, until it is complete.
-    let mut listed: Option<(i64, Map<V>)> = None;
+    let mut listed = None;
     loop {
         let revision = shared.content().revision;
         let ask = listed.is_none() && revision > 0 && shared.is_waited_for(revision);
@@ -201,16 +201,18 @@ async fn keep_up<K: Key, V: Send + Sync + 'static>(
                 let changes = Changes::decoded(response, &rows);
                 shared.update(|content| content.apply(changes));
             }
-            Step::Resync(revision) => listed = Some((revision, Map::new())),
+            Step::Resync(revision) => listed = Some((revision, Vec::new())),
             Step::Rows(kvs) => {
-                if let Some((_, map)) = &mut listed {
-                    map.extend(kvs.into_iter().map(|kv| decoded(kv, &rows)));
+                if let Some((_, all)) = &mut listed {
+                    all.extend(kvs.into_iter().map(|kv| decoded(kv, &rows)));
                 }
             }
             Step::Complete => {
-                if let Some((revision, map)) = listed.take() {
+                if let Some((revision, all)) = listed.take() {
+                    // What was there before is dropped when nobody waits for it.
+                    let mut other = Content::new(revision, all);
                     shared.update(|content| {
-                        (content.revision, content.rows) = (revision, map);
+                        std::mem::swap(content, &mut other);
                         true
                     });
                 }
@@ -227,7 +229,7 @@ async fn keep_up<K: Key, V: Send + Sync + 'static>(
 async fn unchanged_up_to<V>(client: &Client, shared: &Shared<V>) -> Option<i64> {
     let (revision, count) = {
         let content = shared.content();
-        (content.revision, content.rows.len() as u64)
+        (content.revision, content.len() as u64)
     };
     let keys = shared.bounds.key_set();
     let txn = Txn::when([Compare::mod_revision(keys.clone()).lt(revision + 1)])
