@@ -120,6 +120,28 @@ stores! {
         assert_consistent(&db).await;
     }
 
+    async fn a_reference_that_was_there_before_the_rule_stays(store) {
+        /// The members before they referred to anything.
+        #[derive(Persist)]
+        #[pmap(slot = 52, name = "Member")]
+        struct Loose {
+            #[pmap(key)]
+            id: u32,
+            team: String,
+            boss: Option<u32>,
+        }
+        let db = store.connect().await;
+        let loose = Loose { id: 1, team: "gone".to_owned(), boss: None };
+        db.write(async |txn| Loose::table().put(txn, &loose)).await.unwrap();
+        attach(&db).await;
+        Member::table().rebuild_indexes(&db).await.unwrap();
+        db.write(async |txn| Member::table().put(txn, &member(1, "gone", Some(1)))).await.unwrap();
+        let error: Error =
+            db.write(async |txn| Member::table().put(txn, &member(1, "other", None))).await.unwrap_err();
+        assert!(error.is_reference_violation(), "{error}");
+        assert_eq!(rows(&db).await.1, [member(1, "gone", Some(1))]);
+    }
+
     async fn deletions_are_refused_passed_on_or_leave_nothing(store) {
         let db = store.connect().await;
         fill(&db).await;
