@@ -75,6 +75,30 @@ stores! {
         until_keys(store.connect().await.client(), 1).await;
     }
 
+    async fn nobody_enters_before_all_have_left(store) {
+        let db = store.connect().await;
+        let own = session(db.client()).await;
+        let barrier = db.client().double_barrier("d", 2);
+        let enter = || {
+            let (barrier, own) = (barrier.clone(), own.clone());
+            tokio::spawn(async move { soon(barrier.enter(&own)).await.unwrap() })
+        };
+        let (first, second) = (enter(), enter());
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        let (third, fourth) = (enter(), enter());
+        // The door, those inside, and those before it.
+        until_keys(db.client(), 5).await;
+        let leaving = tokio::spawn(async move { soon(first.leave()).await.unwrap() });
+        until_keys(db.client(), 4).await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert!(!leaving.is_finished() && !third.is_finished() && !fourth.is_finished());
+        soon(second.leave()).await.unwrap();
+        leaving.await.unwrap();
+        let (third, fourth) = (third.await.unwrap(), fourth.await.unwrap());
+        drop(third);
+        soon(fourth.leave()).await.unwrap();
+    }
+
     async fn who_gives_up_or_dies_is_not_counted(store) {
         let [db, other] = [store.connect().await, store.connect().await];
         let [own, dying] = [session(db.client()).await, session(other.client()).await];

@@ -2,30 +2,21 @@
 //!
 //! An item is a key without a lease, which stays until it is acknowledged. A consumer stands in a line; the first
 //! of it claims the first item that nobody has claimed, by a place of its own, and leaves the line. A consumer that
-//! dies loses the claim with its session, and then the item is the first again. How items are ordered is in
-//! `order`, what a consumer has of one in `item`.
+//! dies loses the claim with its session, and then the item is the first again. What is done is in `items`, the order in
+//! `order`, and what a consumer has of an item in `item`.
 
 mod item;
+mod items;
 mod order;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-
 use super::keys::{Kind, Name};
-use super::line::Turn;
-use super::once::Once;
-use super::place::{Made, Making, Place};
-use super::wait;
 use crate::client::Client;
-use crate::compare::Compare;
-use crate::error::{self, Error, Result, unexpected_answer};
-use crate::key_set::KeySet;
-use crate::kv::{GetRequest, PutRequest};
+use crate::error::Result;
 use crate::session::Session;
-use order::{First, ItemKey};
+use items::Items;
 
 pub use item::Item;
 
@@ -42,17 +33,6 @@ pub struct Queue(Items);
 /// As [`Queue`], but items of a smaller number come first, whenever they were pushed.
 #[derive(Clone)]
 pub struct PriorityQueue(Items);
-
-/// The keys after the name: claims and items, each followed by what [`ItemKey`] says, claims by a place as well; the
-/// line of the consumers.
-const CLAIMS: &[u8] = b"c";
-const ITEMS: &[u8] = b"i";
-const LINE: &[u8] = b"l";
-/// The first key after claims and items.
-const AFTER_ITEMS: &[u8] = b"j";
-
-/// How long a producer's lost requests may still be on their way, at most.
-const PRODUCER_TTL: Duration = Duration::from_secs(30);
 
 impl Client {
     /// The queue of this name. Whoever pushes much keeps it: a queue starts a session when it first pushes.
@@ -84,7 +64,7 @@ impl Queue {
     /// it back.
     ///
     /// # Errors
-    /// The store's own; only after [`Error::is_commit_unknown`] it may have been pushed all the same.
+    /// The store's own; only after [`Error::is_commit_unknown`](crate::Error::is_commit_unknown) it may have been pushed all the same.
     pub async fn push(&self, value: impl Into<Vec<u8>>) -> Result<()> {
         self.0.push(0, value.into()).await
     }
@@ -93,7 +73,7 @@ impl Queue {
     /// up the place in the line, and the item, if it has one already.
     ///
     /// # Errors
-    /// [`Error::is_lock_lost`] if the session is lost meanwhile; the store's own.
+    /// [`Error::is_lock_lost`](crate::Error::is_lock_lost) if the session is lost meanwhile; the store's own.
     pub async fn pop(&self, session: &Session) -> Result<Item> {
         self.0.pop(session).await
     }
@@ -109,7 +89,7 @@ impl Queue {
     /// Waits for an item for so long at most.
     ///
     /// # Errors
-    /// [`Error::is_timeout`] if the time has passed; as [`pop`](Self::pop).
+    /// [`Error::is_timeout`](crate::Error::is_timeout) if the time has passed; as [`pop`](Self::pop).
     pub async fn pop_within(&self, session: &Session, timeout: Duration) -> Result<Item> {
         super::within(timeout, &self.0.name, self.pop(session)).await
     }
@@ -162,141 +142,6 @@ impl PriorityQueue {
     /// As for any read.
     pub async fn count(&self) -> Result<u64> {
         self.0.count().await
-    }
-}
-
-/// What both queues are.
-#[derive(Clone)]
-struct Items {
-    client: Client,
-    name: Name,
-    producer: Arc<Mutex<Option<Producer>>>,
-}
-
-/// The session under which items are pushed.
-#[derive(Clone)]
-struct Producer {
-    session: Session,
-    /// A revision that all items pushed from now on come after.
-    revision: i64,
-}
-
-impl Items {
-    fn new(client: &Client, name: Name) -> Self {
-        Self { client: client.clone(), name, producer: Arc::default() }
-    }
-
-    async fn push(&self, priority: u32, value: Vec<u8>) -> Result<()> {
-        let task = tokio::spawn(self.clone().push_once(priority, value));
-        task.await.map_err(|_| {
-            Error::new(error::Kind::CommitUnknown, "the runtime stopped in the middle of a push")
-        })?
-    }
-
-    async fn push_once(self, priority: u32, value: Vec<u8>) -> Result<()> {
-        let Producer { session, revision } = self.producer().await?;
-        let key = ItemKey { priority, revision, name: Place::name(&session) };
-        let key = self.name.key(&[ITEMS, &key.to_bytes()].concat());
-        let item = PutRequest::new(key.as_slice(), value);
-        // Nothing counts of it but its lease: without that, nothing is put.
-        let presence = PutRequest::new(session.fence().presence(), []).lease(session.lease());
-        let once =
-            Once { key, puts: vec![item.into(), presence.into()], when: Vec::new(), reads: Vec::new() };
-        let mut perhaps = false;
-        match once.run(&self.client, &session, |there| perhaps = there).await {
-            Ok(Some(done)) => {
-                if let Some(producer) = &mut *self.producer.lock().await {
-                    producer.revision = producer.revision.max(done.created);
-                }
-                Ok(())
-            }
-            Ok(None) => Err(unexpected_answer()),
-            Err(error) if perhaps => Err(Error::new(
-                error::Kind::CommitUnknown,
-                format!(
-                    "the answer to a push was lost, and the store could not be asked again: the item may be in the {}, \
-                     or not",
-                    self.name.describe()
-                ),
-            )
-            .with_source(error)),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn producer(&self) -> Result<Producer> {
-        let mut producer = self.producer.lock().await;
-        if let Some(producer) = &*producer
-            && producer.session.is_alive()
-        {
-            return Ok(producer.clone());
-        }
-        let session = self.client.session(PRODUCER_TTL).await?;
-        let (revision, _) = self.client.revision_and_cluster().await?;
-        Ok(producer.insert(Producer { session, revision }).clone())
-    }
-
-    async fn pop(&self, session: &Session) -> Result<Item> {
-        let turn = self.turn().wait(&self.client, session).await?;
-        loop {
-            let (first, revision) = order::first(&self.client, &self.name).await?;
-            match first {
-                Some(first) => {
-                    if let Some(item) = self.claim(&turn, first).await? {
-                        return Ok(item);
-                    }
-                }
-                None => {
-                    let keys = KeySet::range(self.name.key(CLAIMS), self.name.key(AFTER_ITEMS));
-                    wait::change(session, &self.client, keys, revision).await?;
-                }
-            }
-        }
-    }
-
-    async fn try_pop(&self, session: &Session) -> Result<Option<Item>> {
-        let Some(turn) = self.turn().now(&self.client, session).await? else { return Ok(None) };
-        let mut item = None;
-        while let (Some(first), _) = order::first(&self.client, &self.name).await? {
-            item = self.claim(&turn, first).await?;
-            if item.is_some() {
-                break;
-            }
-        }
-        turn.release().await?;
-        Ok(item)
-    }
-
-    /// Claims an item by the right of being the first in the line. `None` if it was acknowledged meanwhile.
-    async fn claim(&self, turn: &Place, first: First) -> Result<Option<Item>> {
-        let session = turn.session();
-        let item = self.name.key(&[ITEMS, &first.key].concat());
-        let claims = self.name.key(&[CLAIMS, &first.key].concat());
-        let key = [claims.as_slice(), &Place::name(session)].concat();
-        let still = Compare::create_revision(item.as_slice()).eq(first.created);
-        let unclaimed = Compare::create_revision(KeySet::prefix(claims)).eq(0);
-        let making = Making {
-            key,
-            value: Vec::new(),
-            when: vec![turn.is_there(), still, unclaimed],
-            reads: vec![GetRequest::new(item.as_slice())],
-        };
-        let Some(Made { place, answers, .. }) = Place::make(&self.client, session, making).await? else {
-            turn.verify().await?;
-            return Ok(None);
-        };
-        session.check()?;
-        let found = answers.into_iter().next().and_then(|answer| answer.into_kvs().into_iter().next());
-        let value = found.ok_or_else(unexpected_answer)?.into_parts().1;
-        Ok(Some(Item::new(place, item, value, format!("item of the {}", self.name.describe()))))
-    }
-
-    async fn count(&self) -> Result<u64> {
-        Ok(self.client.get(self.name.keys(ITEMS)).count_only().await?.count())
-    }
-
-    fn turn(&self) -> Turn {
-        Turn { prefix: self.name.key(LINE), value: Vec::new(), blockers: self.name.keys(LINE) }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CLAIMS, ITEMS};
+use super::items::{AFTER_ITEMS, CLAIMS, ITEMS};
 use crate::client::Client;
 use crate::coordination::keys::Name;
 use crate::error::{Result, unexpected_answer};
@@ -84,7 +84,7 @@ pub(super) async fn first(client: &Client, name: &Name) -> Result<(Option<First>
         let last = found.kvs().last().filter(|_| found.more());
         let Some(last) = last else { return Ok((search.best(), revision)) };
         let after = [last.key(), &[0]].concat();
-        let end = name.key(super::AFTER_ITEMS);
+        let end = name.key(AFTER_ITEMS);
         page = GetRequest::new(KeySet::range(after, end)).keys_only().limit(PAGE).revision(revision);
         found = client.send_get(page, None).await?;
     }
