@@ -1,5 +1,6 @@
 //! Declared indexes: what they find, what they refuse, what they cost.
 
+use std::ops::Bound;
 use std::time::Duration;
 
 use crate::cost::requests;
@@ -93,6 +94,10 @@ stores! {
             assert_eq!(ids(&Person::by_word().get_all(txn, "smith").await?), [1, 2]);
             assert_eq!(ids(&Person::by_name().range(txn, "a".."j").collect().await?), [2]);
             assert_eq!(ids(&Person::by_name().range(txn, "ann smith"..="joe smith").collect().await?), [2, 1]);
+            let behind = (Bound::Excluded("ann smith"), Bound::Unbounded);
+            assert_eq!(ids(&Person::by_name().range(txn, behind).collect().await?), [1]);
+            let behind = (Bound::Excluded("ann@a.org"), Bound::Included("joe@a.org"));
+            assert_eq!(ids(&Person::by_email().range(txn, behind).collect().await?), [1]);
             assert_eq!(ids(&Person::by_name().prefix(txn, "jo").collect().await?), [1]);
             assert_eq!(ids(&Person::by_email().prefix(txn, "j").collect().await?), [1]);
             assert_eq!(ids(&Person::by_email().range(txn, "ann@a.org"..="joe@a.org").collect().await?), [2, 1]);
@@ -101,6 +106,28 @@ stores! {
             assert_eq!((Person::by_tags().count(txn).await?, Person::by_email().count(txn).await?), (3, 3));
             assert!(Person::by_email().contains(txn, "nobody").await?);
             assert!(!Person::by_name().contains(txn, "joe").await?);
+            Ok::<_, Error>(())
+        })
+        .await
+        .unwrap();
+    }
+
+    async fn indexed_text_may_hold_anything(store) {
+        let db = store.connect().await;
+        let names = ["", "\0", "\0\0", "\0a", "a", "a\0", "a\0\u{1}", "a\0\u{ff}", "a\u{1}", "b"];
+        let rows: Vec<Person> = names.iter().zip(0..).map(|(name, id)| person(id, &format!("{id}"), name)).collect();
+        for chunk in rows.chunks(5) {
+            insert(&db, chunk).await;
+        }
+        db.read(async |txn| {
+            let by_name = Person::by_name();
+            assert_eq!(ids(&by_name.all(txn).await?), (0..10).collect::<Vec<_>>());
+            for (name, id) in names.iter().zip(0..) {
+                assert_eq!(by_name.get_all(txn, *name).keys().await?, [id]);
+                let expected: Vec<u32> =
+                    names.iter().zip(0..).filter(|(other, _)| other.starts_with(name)).map(|(_, id)| id).collect();
+                assert_eq!(by_name.prefix(txn, *name).keys().await?, expected, "{name:?}");
+            }
             Ok::<_, Error>(())
         })
         .await

@@ -78,7 +78,7 @@ impl Conflict {
                 }
             }
         }
-        let all_unchanged = unchanged_reads == reads.keys.len() + reads.ranges.len() && schemas.is_empty();
+        let all_unchanged = unchanged_reads == reads.keys.len() + reads.ranges.len();
         if changed.is_empty() {
             changed.extend(violated.as_ref().map(|(key, _)| describe(key, tables)));
         }
