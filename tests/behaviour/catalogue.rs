@@ -53,7 +53,7 @@ stores! {
         let parcels = db.attach::<Parcel>().await.unwrap();
         db.write(async |txn| parcels.put_at(txn, &1, &parcel)).await.unwrap();
         db.attach::<Parcel>().await.unwrap();
-        let row = db.client().get([0, 0, 0, 1]).await.unwrap().into_kvs().remove(0);
+        let row = db.client().get([0_u8, 0, 0, 1].as_slice()).await.unwrap().into_kvs().remove(0);
         assert_eq!(row.version(), 1, "nothing to enter the second time");
         assert_eq!(tables(&db).await, [(1, "Parcel".to_owned())]);
 

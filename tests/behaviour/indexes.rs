@@ -95,9 +95,9 @@ stores! {
             assert_eq!(ids(&Person::by_name().range(txn, "a".."j").collect().await?), [2]);
             assert_eq!(ids(&Person::by_name().range(txn, "ann smith"..="joe smith").collect().await?), [2, 1]);
             let behind = (Bound::Excluded("ann smith"), Bound::Unbounded);
-            assert_eq!(ids(&Person::by_name().range(txn, behind).collect().await?), [1]);
+            assert_eq!(ids(&Person::by_name().range::<_, &str>(txn, behind).collect().await?), [1]);
             let behind = (Bound::Excluded("ann@a.org"), Bound::Included("joe@a.org"));
-            assert_eq!(ids(&Person::by_email().range(txn, behind).collect().await?), [1]);
+            assert_eq!(ids(&Person::by_email().range::<_, &str>(txn, behind).collect().await?), [1]);
             assert_eq!(ids(&Person::by_name().prefix(txn, "jo").collect().await?), [1]);
             assert_eq!(ids(&Person::by_email().prefix(txn, "j").collect().await?), [1]);
             assert_eq!(ids(&Person::by_email().range(txn, "ann@a.org"..="joe@a.org").collect().await?), [2, 1]);
