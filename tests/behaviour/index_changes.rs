@@ -218,6 +218,29 @@ stores! {
         assert!(items.verify_indexes(&db).await.unwrap().is_consistent());
     }
 
+    async fn an_index_that_goes_and_comes_back_is_built_anew(store) {
+        let [one, other] = <[Database; 2]>::try_from(store.connect_many(2).await).unwrap();
+        fill(&one, 200).await;
+        let items = one.attach::<Item>().await.unwrap();
+        let runtime = tokio::runtime::Handle::current();
+        let mut batches = 0;
+        let build = items.rebuild_indexes(&one).on_progress(|_| {
+            batches += 1;
+            if batches == 2 {
+                tokio::task::block_in_place(|| {
+                    runtime.block_on(async {
+                        other.attach::<Colourless>().await.unwrap();
+                        other.attach::<Item>().await.unwrap();
+                    });
+                });
+            }
+        });
+        build.await.unwrap();
+        assert!(states(&one).await.iter().all(|(_, state)| *state == IndexState::Ready));
+        let report = items.verify_indexes(&one).await.unwrap();
+        assert!(report.is_consistent() && report.entries == 400, "{report:?}");
+    }
+
     async fn what_foreign_programs_left_is_found_and_repaired(store) {
         let db = store.connect().await;
         let items = Item::table();
