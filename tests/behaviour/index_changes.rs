@@ -37,6 +37,18 @@ struct Colourless {
     colour: String,
 }
 
+/// The same as [`Item`], written down in another order.
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 30, name = "Item")]
+struct Reordered {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(index(slot = 32))]
+    colour: String,
+    #[pmap(index(slot = 31, unique))]
+    code: String,
+}
+
 fn plain(id: u32) -> Plain {
     Plain { id, code: format!("c{id}"), colour: ["red", "blue"][id as usize % 2].to_owned() }
 }
@@ -239,6 +251,20 @@ stores! {
         assert!(states(&one).await.iter().all(|(_, state)| *state == IndexState::Ready));
         let report = items.verify_indexes(&one).await.unwrap();
         assert!(report.is_consistent() && report.entries == 400, "{report:?}");
+    }
+
+    async fn the_order_of_declarations_does_not_matter(store) {
+        let [one, other] = <[Database; 2]>::try_from(store.connect_many(2).await).unwrap();
+        let revision = async || one.client().get(raw(0, &30_u16.to_be_bytes())).await.unwrap().kvs()[0].mod_revision();
+        one.write(async |txn| Item::table().put(txn, &item(1, "c1", "red"))).await.unwrap();
+        let entered = revision().await;
+        let reordered = Reordered { id: 2, code: "c2".into(), colour: "red".into() };
+        other.write(async |txn| Reordered::table().put(txn, &reordered)).await.unwrap();
+        one.write(async |txn| Item::table().put(txn, &item(1, "c1", "blue"))).await.unwrap();
+        assert_eq!(revision().await, entered);
+        let before = states(&one).await;
+        other.attach::<Reordered>().await.unwrap();
+        assert_eq!(states(&one).await, before);
     }
 
     async fn what_foreign_programs_left_is_found_and_repaired(store) {
