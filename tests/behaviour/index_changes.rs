@@ -230,6 +230,21 @@ stores! {
         assert!(items.verify_indexes(&db).await.unwrap().is_consistent());
     }
 
+    async fn a_row_without_its_entry_does_not_take_that_of_another_row(store) {
+        let db = store.connect().await;
+        fill(&db, 200).await;
+        db.write(async |txn| Plain::table().put(txn, &Plain { code: "c2".into(), ..plain(190) })).await.unwrap();
+        let items = db.attach::<Item>().await.unwrap();
+        // The first of the two has its entry when the build comes to the other one.
+        let error = items.rebuild_indexes(&db).await.unwrap_err();
+        assert!(error.is_unique_violation(), "{error}");
+        // What the message says is to be done.
+        db.write(async |txn| items.put(txn, &item(190, "c190", "red"))).await.unwrap();
+        items.rebuild_indexes(&db).await.unwrap();
+        let report = items.verify_indexes(&db).await.unwrap();
+        assert!(report.is_consistent() && report.entries == 400, "{report:?}");
+    }
+
     async fn an_index_that_goes_and_comes_back_is_built_anew(store) {
         let [one, other] = <[Database; 2]>::try_from(store.connect_many(2).await).unwrap();
         fill(&one, 200).await;
@@ -265,6 +280,17 @@ stores! {
         let before = states(&one).await;
         other.attach::<Reordered>().await.unwrap();
         assert_eq!(states(&one).await, before);
+    }
+
+    async fn entries_that_are_there_before_the_table_are_not_trusted(store) {
+        let db = store.connect().await;
+        db.client().put(raw(31, b"c1"), bytes(&9_u32)).await.unwrap();
+        let items = db.attach::<Item>().await.unwrap();
+        let error: Error = db.read(async |txn| Item::by_code().key(txn, "c1").await).await.unwrap_err();
+        assert!(error.is_schema_mismatch(), "{error}");
+        assert_eq!(items.rebuild_indexes(&db).await.unwrap().removed, 1);
+        db.write(async |txn| items.insert(txn, &item(1, "c1", "red"))).await.unwrap();
+        assert_eq!(db.read(async |txn| Item::by_code().key(txn, "c1").await).await.unwrap(), Some(1));
     }
 
     async fn what_foreign_programs_left_is_found_and_repaired(store) {
