@@ -37,6 +37,18 @@ struct Colourless {
     colour: String,
 }
 
+/// The same as [`Item`], written down in another order.
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 30, name = "Item")]
+struct Reordered {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(index(slot = 32))]
+    colour: String,
+    #[pmap(index(slot = 31, unique))]
+    code: String,
+}
+
 fn plain(id: u32) -> Plain {
     Plain { id, code: format!("c{id}"), colour: ["red", "blue"][id as usize % 2].to_owned() }
 }
@@ -241,6 +253,69 @@ stores! {
         db.write(async |txn| items.put(txn, &item(9, "c9", "red"))).await.unwrap();
         items.rebuild_indexes(&db).await.unwrap();
         assert!(items.verify_indexes(&db).await.unwrap().is_consistent());
+    }
+
+    async fn a_row_without_its_entry_does_not_take_that_of_another_row(store) {
+        let db = store.connect().await;
+        fill(&db, 200).await;
+        db.write(async |txn| Plain::table().put(txn, &Plain { code: "c2".into(), ..plain(190) })).await.unwrap();
+        let items = db.attach::<Item>().await.unwrap();
+        // The first of the two has its entry when the build comes to the other one.
+        let error = items.rebuild_indexes(&db).await.unwrap_err();
+        assert!(error.is_unique_violation(), "{error}");
+        // What the message says is to be done.
+        db.write(async |txn| items.put(txn, &item(190, "c190", "red"))).await.unwrap();
+        items.rebuild_indexes(&db).await.unwrap();
+        let report = items.verify_indexes(&db).await.unwrap();
+        assert!(report.is_consistent() && report.entries == 400, "{report:?}");
+    }
+
+    async fn an_index_that_goes_and_comes_back_is_built_anew(store) {
+        let [one, other] = <[Database; 2]>::try_from(store.connect_many(2).await).unwrap();
+        fill(&one, 200).await;
+        let items = one.attach::<Item>().await.unwrap();
+        let runtime = tokio::runtime::Handle::current();
+        let mut batches = 0;
+        let build = items.rebuild_indexes(&one).on_progress(|_| {
+            batches += 1;
+            if batches == 2 {
+                tokio::task::block_in_place(|| {
+                    runtime.block_on(async {
+                        other.attach::<Colourless>().await.unwrap();
+                        other.attach::<Item>().await.unwrap();
+                    });
+                });
+            }
+        });
+        build.await.unwrap();
+        assert!(states(&one).await.iter().all(|(_, state)| *state == IndexState::Ready));
+        let report = items.verify_indexes(&one).await.unwrap();
+        assert!(report.is_consistent() && report.entries == 400, "{report:?}");
+    }
+
+    async fn the_order_of_declarations_does_not_matter(store) {
+        let [one, other] = <[Database; 2]>::try_from(store.connect_many(2).await).unwrap();
+        let revision = async || one.client().get(raw(0, &30_u16.to_be_bytes())).await.unwrap().kvs()[0].mod_revision();
+        one.write(async |txn| Item::table().put(txn, &item(1, "c1", "red"))).await.unwrap();
+        let entered = revision().await;
+        let reordered = Reordered { id: 2, code: "c2".into(), colour: "red".into() };
+        other.write(async |txn| Reordered::table().put(txn, &reordered)).await.unwrap();
+        one.write(async |txn| Item::table().put(txn, &item(1, "c1", "blue"))).await.unwrap();
+        assert_eq!(revision().await, entered);
+        let before = states(&one).await;
+        other.attach::<Reordered>().await.unwrap();
+        assert_eq!(states(&one).await, before);
+    }
+
+    async fn entries_that_are_there_before_the_table_are_not_trusted(store) {
+        let db = store.connect().await;
+        db.client().put(raw(31, b"c1"), bytes(&9_u32)).await.unwrap();
+        let items = db.attach::<Item>().await.unwrap();
+        let error: Error = db.read(async |txn| Item::by_code().key(txn, "c1").await).await.unwrap_err();
+        assert!(error.is_schema_mismatch(), "{error}");
+        assert_eq!(items.rebuild_indexes(&db).await.unwrap().removed, 1);
+        db.write(async |txn| items.insert(txn, &item(1, "c1", "red"))).await.unwrap();
+        assert_eq!(db.read(async |txn| Item::by_code().key(txn, "c1").await).await.unwrap(), Some(1));
     }
 
     async fn what_foreign_programs_left_is_found_and_repaired(store) {

@@ -211,6 +211,30 @@ stores! {
         assert_eq!(sizes(&one).await, [2, 2, 2, 0, 0, 0, 2, 2]);
     }
 
+    async fn a_unique_violation_is_found_whatever_else_was_read(store) {
+        let db = store.builder().max_attempts(3).connect().await.unwrap();
+        let people = Person::table();
+        for chunk in (0..80).collect::<Vec<u32>>().chunks(20) {
+            let rows: Vec<Person> = chunk.iter().map(|id| person(*id, &format!("{id}@x"), "n")).collect();
+            insert(&db, &rows).await;
+        }
+        // More than comes with a refusal: keys whose rows were not read, and many rows.
+        for rows in [false, true] {
+            let error: Error = db
+                .write(async |txn| {
+                    if rows {
+                        people.all(txn).collect().await?;
+                    } else {
+                        Person::by_name().get_all(txn, "n").limit(1).keys().await?;
+                    }
+                    people.insert(txn, &person(100, "3@x", "n"))
+                })
+                .await
+                .unwrap_err();
+            assert!(error.is_unique_violation(), "{error}");
+        }
+    }
+
     async fn unique_values_are_swapped_and_passed_on(store) {
         let db = store.connect().await;
         let people = Person::table();

@@ -1,5 +1,7 @@
 //! Fields that refer to rows of other tables.
 
+use std::time::Duration;
+
 use txetcd::{Database, Error, Persist, WriteTxn};
 
 #[derive(Persist, Clone, Debug, PartialEq)]
@@ -30,6 +32,41 @@ struct Badge {
     number: u64,
     #[pmap(references = Member, on_delete = cascade, index(slot = 56, unique))]
     member: u32,
+}
+
+/// A room of a member, which nobody may take away while there is a key to it.
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 57)]
+struct Room {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(references = Member, on_delete = cascade, index(slot = 58))]
+    owner: u32,
+}
+
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 59, name = "RoomKey")]
+struct RoomKey {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(references = Room, on_delete = restrict, index(slot = 60))]
+    room: u32,
+    #[pmap(references = Member, on_delete = cascade, index(slot = 61))]
+    owner: u32,
+    #[pmap(default, references = Member, on_delete = cascade, index(slot = 62))]
+    holder: Option<u32>,
+}
+
+/// The same before keys had holders.
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 59, name = "RoomKey")]
+struct OlderRoomKey {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(references = Room, on_delete = restrict, index(slot = 60))]
+    room: u32,
+    #[pmap(references = Member, on_delete = cascade, index(slot = 61))]
+    owner: u32,
 }
 
 fn team(name: &str, parent: Option<&str>) -> Team {
@@ -207,6 +244,80 @@ stores! {
         for db in [&one, &other] {
             assert_consistent(db).await;
         }
+    }
+
+    async fn a_dangling_reference_is_found_whatever_else_was_read(store) {
+        let db = store.builder().max_attempts(3).connect().await.unwrap();
+        fill(&db).await;
+        let error: Error = db
+            .write(async |txn| {
+                Member::by_team().get_all(txn, "red").keys().await?;
+                Member::table().insert(txn, &member(9, "green", None))
+            })
+            .await
+            .unwrap_err();
+        assert!(error.is_reference_violation(), "{error}");
+    }
+
+    async fn a_row_whose_field_becomes_none_keeps_its_lease(store) {
+        let db = store.connect().await;
+        fill(&db).await;
+        db.write(async |txn| {
+            Member::table().with_ttl(Duration::from_secs(600)).put(txn, &member(9, "red", Some(1)))?;
+            Member::table().delete(txn, &1)
+        })
+        .await
+        .unwrap();
+        let key = [&52_u16.to_be_bytes()[..], &9_u32.to_be_bytes()].concat();
+        let stored = db.client().get(key).await.unwrap();
+        assert_ne!(stored.kvs()[0].lease(), 0);
+        assert_eq!(rows(&db).await.1.last(), Some(&member(9, "red", None)));
+    }
+
+    async fn a_deletion_is_refused_for_rows_that_are_left_only(store) {
+        let db = store.connect().await;
+        fill(&db).await;
+        // In both orders, since the last table that is attached is looked at last.
+        for keys_last in [true, false] {
+            // Attaching the keys changes what the catalogue has of rooms.
+            db.attach::<RoomKey>().await.unwrap();
+            db.attach::<Room>().await.unwrap();
+            if keys_last {
+                db.attach::<RoomKey>().await.unwrap();
+            }
+            db.write(async |txn| {
+                Member::table().put(txn, &member(7, "red", None))?;
+                Room::table().insert(txn, &Room { id: 1, owner: 7 })?;
+                RoomKey::table().insert(txn, &RoomKey { id: 1, room: 1, owner: 7, holder: None })?;
+                RoomKey::table().insert(txn, &RoomKey { id: 2, room: 1, owner: 3, holder: None })
+            })
+            .await
+            .unwrap();
+            let error: Error = db.write(async |txn| Member::table().delete(txn, &7)).await.unwrap_err();
+            assert!(error.is_reference_violation(), "{error}");
+            db.write(async |txn| RoomKey::table().delete(txn, &2)).await.unwrap();
+            db.write(async |txn| Member::table().delete(txn, &7)).await.unwrap();
+            let left = db.read(async |txn| RoomKey::table().count(txn).await).await.unwrap();
+            assert_eq!(left, 0);
+        }
+    }
+
+    async fn who_knows_a_referrer_without_a_newer_reference_does_not_delete(store) {
+        let [one, other] = <[Database; 2]>::try_from(store.connect_many(2).await).unwrap();
+        fill(&one).await;
+        attach(&other).await;
+        for db in [&one, &other] {
+            db.attach::<Room>().await.unwrap();
+        }
+        other.attach::<OlderRoomKey>().await.unwrap();
+        one.write(async |txn| Room::table().insert(txn, &Room { id: 1, owner: 2 })).await.unwrap();
+        one.attach::<RoomKey>().await.unwrap();
+        one.write(async |txn| RoomKey::table().insert(txn, &RoomKey { id: 1, room: 1, owner: 2, holder: Some(3) })).await.unwrap();
+        // The older program knows that keys have owners, but not that they have holders.
+        let error: Error = other.write(async |txn| Member::table().delete(txn, &3)).await.unwrap_err();
+        assert!(error.is_schema_mismatch(), "{error}");
+        one.write(async |txn| Member::table().delete(txn, &3)).await.unwrap();
+        assert_eq!(one.read(async |txn| RoomKey::table().count(txn).await).await.unwrap(), 0);
     }
 
     async fn who_does_not_know_the_referrers_does_not_delete(store) {

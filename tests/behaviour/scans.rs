@@ -1,5 +1,6 @@
 //! Many rows at a time, over a transaction's own writes.
 
+use crate::cost::requests;
 use crate::store::{Account, Blob, User, user};
 use futures_util::TryStreamExt as _;
 use txetcd::{Database, Error, Token};
@@ -82,6 +83,21 @@ stores! {
         .await
         .unwrap();
         assert_eq!(db.read(async |txn| accounts.all(txn).keys().await).await.unwrap(), [7]);
+    }
+
+    async fn a_scan_behind_deleted_rows_is_not_row_by_row(store) {
+        let db = store.connect().await;
+        let accounts = Account::table();
+        fill(&db, 100).await;
+        let cost = requests(&db, async || {
+            let txn = db.begin().await?;
+            (0..90).try_for_each(|id| accounts.delete(&txn, &id))?;
+            assert_eq!(accounts.all(&txn).first().await?.map(|account| account.id), Some(90));
+            assert_eq!(accounts.all(&txn).rev().limit(2).keys().await?, [99, 98]);
+            Ok(())
+        })
+        .await;
+        assert_eq!(cost, 3, "two to find the first, and one for the last");
     }
 
     async fn pages_go_on_where_they_ended(store) {

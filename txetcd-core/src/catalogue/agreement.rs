@@ -30,14 +30,10 @@ use crate::txn::{ReadTxn, WriteTxn};
 /// What was seen in a table's row of the catalogue.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Agreement {
-    mod_revision: i64,
-    referenced_by: Vec<u16>,
-}
-
-impl Agreement {
-    pub(super) fn new(mod_revision: i64, referenced_by: &[u16]) -> Self {
-        Self { mod_revision, referenced_by: referenced_by.to_vec() }
-    }
+    pub(super) mod_revision: i64,
+    pub(super) referenced_by: Vec<u16>,
+    /// The slots of the indexes that are being built.
+    pub(super) building: Vec<u16>,
 }
 
 /// What the program agrees with.
@@ -79,24 +75,45 @@ impl Database {
     /// What ends a transaction whose closure has returned: what follows for other rows and for indexes is added to its
     /// writes, and what the catalogue must say at the commit is found.
     pub(crate) async fn conclude(&self, view: &View) -> Result<Vec<SchemaGuard>> {
-        let mut guards = self.schema_guards(view).await?;
+        let mut guards = self.schema_guards(view, &[]).await?;
         let referrers = self.agreed().referrers();
         self.require_known_referrers(view, &referrers)?;
         if !referrers.is_empty() {
             follow(view, &referrers).await?;
             // It may have written to further tables.
-            guards = self.schema_guards(view).await?;
+            guards = self.schema_guards(view, &referrers).await?;
             self.require_known_referrers(view, &referrers)?;
         }
         view.grant_leases(self.client()).await?;
-        view.maintain_indexes().await?;
+        view.maintain_indexes(&self.building(view)).await?;
         require_targets(view)?;
         Ok(guards)
     }
 
-    async fn schema_guards(&self, view: &View) -> Result<Vec<SchemaGuard>> {
+    /// The slots of indexes of written tables that are being built.
+    fn building(&self, view: &View) -> Vec<u16> {
+        let tables = view.written().into_iter();
+        tables
+            .filter_map(|(slot, schema)| self.agreed().get(slot, schema))
+            .flat_map(|agreed| agreed.building)
+            .collect()
+    }
+
+    /// What must hold of the tables that are written, and of those that may refer to rows that are deleted: a program
+    /// whose declaration has fewer references would pass over some.
+    async fn schema_guards(&self, view: &View, referrers: &[Referrer]) -> Result<Vec<SchemaGuard>> {
+        let mut tables = view.written();
+        tables.retain(|(slot, _)| *slot != 0);
+        for referrer in referrers.iter().filter(|referrer| !view.deleted(referrer.target).is_empty()) {
+            let is_known = |(slot, schema): &(u16, &dyn TableSchema)| {
+                *slot == referrer.slot && schema.id() == referrer.schema.id()
+            };
+            if !tables.iter().any(is_known) {
+                tables.push((referrer.slot, referrer.schema));
+            }
+        }
         let mut guards = Vec::new();
-        for (slot, schema) in view.written().into_iter().filter(|(slot, _)| *slot != 0) {
+        for (slot, schema) in tables {
             let mod_revision = match self.agreed().get(slot, schema) {
                 Some(agreed) => agreed.mod_revision,
                 None => match schema.declaration() {
@@ -173,7 +190,7 @@ impl Database {
             ));
         }
         let referenced_by = table.map(|table| table.referenced_by).unwrap_or_default();
-        self.agreed().set(slot, schema, Agreement::new(mod_revision, &referenced_by));
+        self.agreed().set(slot, schema, Agreement { mod_revision, referenced_by, building: Vec::new() });
         Ok(mod_revision)
     }
 
@@ -188,7 +205,7 @@ impl Database {
             let entered = self
                 .write_with_revision(async |txn: &WriteTxn| enter(txn, &declaration, Removed::Refused).await)
                 .await?;
-            Ok((self.entered(&entered, schema)?.1, entered.0.ready))
+            Ok((self.entered(&entered, schema)?.1, entered.0.building.is_empty()))
         }
         .boxed()
     }

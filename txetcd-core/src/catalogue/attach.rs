@@ -74,7 +74,8 @@ impl Database {
             }
             self.agreed().refer(Referrer { target: *target, slot: entered.slot, schema, at });
         }
-        self.agreed().set(entered.slot, schema, Agreement::new(mod_revision, &entered.referenced_by));
+        let (referenced_by, building) = (entered.referenced_by.clone(), entered.building.clone());
+        self.agreed().set(entered.slot, schema, Agreement { mod_revision, referenced_by, building });
         Ok((entered.slot, mod_revision))
     }
 }
@@ -85,8 +86,8 @@ pub(super) struct Entered {
     slot: u16,
     /// The revision of its row; `None` if this transaction writes it.
     mod_revision: Option<i64>,
-    /// Whether all of its indexes can be read.
-    pub(super) ready: bool,
+    /// The slots of its indexes that are being built.
+    pub(super) building: Vec<u16>,
     /// The slots of tables that refer to it.
     referenced_by: Vec<u16>,
     /// The slots of the tables that it refers to, in the order of its references.
@@ -124,7 +125,7 @@ async fn look_up<R: Read>(txn: &R, declaration: &Declaration) -> Result<u16> {
     }
 }
 
-/// Enters a table, with its indexes: an index that is new is ready if the table has no rows.
+/// Enters a table, with its indexes: an index that is new is ready if the table has no rows, and the index no entries.
 ///
 /// Reads the whole catalogue, so that two processes which enter tables at the same time meet in a conflict, and
 /// one of them sees what the other one entered.
@@ -166,14 +167,11 @@ async fn enter_one(txn: &WriteTxn, declaration: &Declaration, removed: Removed) 
     }
     let is_new = |index: &&IndexMeta| !agreed.indexes.iter().any(|stored| stored.slot == index.slot);
     let mut new = declaration.indexes.iter().filter(is_new).peekable();
-    let state = if new.peek().is_some() && !txn.view().is_stored_empty(slot).await? {
-        IndexState::Building
-    } else {
-        IndexState::Ready
-    };
+    let mut is_complete = new.peek().is_none() || txn.view().is_stored_empty(slot).await?;
     for index in new {
-        require_entries(txn, declaration, slot, index).await?;
+        is_complete &= !has_entries(txn, declaration, slot, index).await?;
     }
+    let state = if is_complete { IndexState::Ready } else { IndexState::Building };
     let reconciled = declaration.reconcile(&agreed, others(&entries, slot), state)?;
     if removed == Removed::Refused
         && let Some(index) = agreed.indexes.iter().find(|index| reconciled.removed.contains(&index.slot))
@@ -201,13 +199,20 @@ async fn enter_one(txn: &WriteTxn, declaration: &Declaration, removed: Removed) 
     if removed == Removed::Dropped {
         declaration.rename(&mut agreed.indexes);
     }
-    let ready = agreed.indexes.iter().all(|index| index.state == IndexState::Ready);
+    let building = agreed.indexes.iter().filter(|index| index.state == IndexState::Building);
+    let building = building.map(|index| index.slot).collect();
     match found {
         Some(entry) if entry == agreed => {}
         Some(_) => CATALOGUE.put(txn, &slot, &agreed)?,
         None => CATALOGUE.insert(txn, &slot, &agreed)?,
     }
-    Ok(Entered { slot, mod_revision: None, ready, referenced_by: agreed.referenced_by, targets: Vec::new() })
+    Ok(Entered {
+        slot,
+        mod_revision: None,
+        building,
+        referenced_by: agreed.referenced_by,
+        targets: Vec::new(),
+    })
 }
 
 /// Enters the tables that a table refers to, if they are not there, and that it does.
@@ -242,14 +247,14 @@ async fn enter_references(
     Ok(targets)
 }
 
-/// A slot that has rows already may have entries that another program made, and not rows of something else, which
-/// building the index would take for stale entries.
-async fn require_entries(
+/// Whether an index that is new has entries already, which another program made. It must not have rows of something else,
+/// which building the index would take for stale entries.
+async fn has_entries(
     txn: &WriteTxn,
     declaration: &Declaration,
     slot: u16,
     index: &IndexMeta,
-) -> Result<()> {
+) -> Result<bool> {
     let first = RangeOptions { reverse: false, keys_only: false, remember: false, limit: 10 };
     let page = txn.view().page(Bounds::slot(index.slot), first).await?;
     let is_entry = |row: &Row| {
@@ -257,7 +262,7 @@ async fn require_entries(
         index.may_have(row.key(), row.value()) && primary.is_ok_and(declaration.is_key)
     };
     if page.rows.iter().all(is_entry) {
-        return Ok(());
+        return Ok(!page.rows.is_empty());
     }
     Err(declaration.mismatch(
         slot,

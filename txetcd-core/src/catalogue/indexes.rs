@@ -79,7 +79,7 @@ impl Declaration {
         others: impl Iterator<Item = &'o TableInfo> + Clone,
         state: IndexState,
     ) -> Result<Reconciled> {
-        let mut indexes = Vec::with_capacity(self.indexes.len());
+        let mut new = Vec::new();
         for index in &self.indexes {
             // Python has a row of its own for an index, which says nothing of keys.
             let mut taken = others.clone().filter(|other| other.key.is_some() || other.slot != index.slot);
@@ -105,18 +105,24 @@ impl Declaration {
                     ),
                 ));
             }
-            indexes.push(stored.cloned().unwrap_or_else(|| IndexInfo::new(index, state)));
+            if stored.is_none() {
+                new.push(IndexInfo::new(index, state));
+            }
         }
-        let is_declared = |stored: &&IndexInfo| indexes.iter().any(|index| index.slot == stored.slot);
-        let removed = entry.indexes.iter().filter(|stored| !is_declared(stored));
-        let removed = removed.map(|stored| stored.slot).collect();
-        Ok(Reconciled { indexes, removed })
+        // In the order of the catalogue, whatever the order of their declarations.
+        let is_declared = |stored: &IndexInfo| self.indexes.iter().any(|index| index.slot == stored.slot);
+        let (mut indexes, removed): (Vec<_>, Vec<_>) = entry.indexes.iter().cloned().partition(is_declared);
+        indexes.extend(new);
+        Ok(Reconciled { indexes, removed: removed.into_iter().map(|stored| stored.slot).collect() })
     }
 
     /// Gives indexes the names that are declared.
     pub(super) fn rename(&self, indexes: &mut [IndexInfo]) {
-        for (stored, declared) in indexes.iter_mut().zip(&self.indexes) {
-            declared.name.clone_into(&mut stored.name);
+        for stored in indexes {
+            let declared = self.indexes.iter().find(|declared| declared.slot == stored.slot);
+            if let Some(declared) = declared {
+                declared.name.clone_into(&mut stored.name);
+            }
         }
     }
 }

@@ -332,9 +332,7 @@ impl View {
     /// is known to have it.
     pub(crate) fn insert(&self, key: Vec<u8>, row: NewRow) -> Result<(), AlreadyPut> {
         let mut state = self.state();
-        if let Some(Some(kv)) = state.known.key(&key) {
-            state.reads.add_key(&key, Mark::of(Some(&kv), true));
-        }
+        state.read_if_present(&key);
         state.writes.insert(key, row)
     }
 
@@ -401,6 +399,13 @@ impl View {
 }
 
 impl State {
+    /// Reads a key that must be absent, if it is known to be there: then the commit need not ask.
+    fn read_if_present(&mut self, key: &[u8]) {
+        if let Some(Some(kv)) = self.known.key(key) {
+            self.reads.add_key(key, Mark::of(Some(&kv), true));
+        }
+    }
+
     /// A row without asking the store: `None` if it has to be asked.
     fn row(&mut self, key: &[u8], records: bool) -> Option<Option<Row>> {
         match self.writes.own(key) {

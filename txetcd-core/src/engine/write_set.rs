@@ -114,6 +114,15 @@ impl WriteSet {
         self.rows.insert(key, Own::Put(put));
     }
 
+    /// Puts a row in the place of one that is put already, under the same lease, or else of the stored one.
+    pub(crate) fn change(&mut self, key: Vec<u8>, row: NewRow) {
+        let lease = match self.own(&key) {
+            Some(Own::Put(before)) => before.lease,
+            Some(Own::Deleted) | None => row.lease,
+        };
+        self.put(key, NewRow { lease, ..row });
+    }
+
     /// The times to live for which no lease has been granted.
     pub(crate) fn ttls(&self) -> BTreeSet<Duration> {
         let puts = self.rows.values().filter_map(|own| match own {

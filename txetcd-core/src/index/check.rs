@@ -85,7 +85,10 @@ impl fmt::Display for Problem {
 impl<T: Persist> Check<T> {
     pub(super) fn new(rows: Rows<T::Key, T>) -> Self {
         let of = |index| IndexOf { slot: rows.slot, schema: rows.schema, index };
-        Self { rows, indexes: rows.schema.indexes().into_iter().map(of).collect() }
+        let mut indexes: Vec<IndexOf> = rows.schema.indexes().into_iter().map(of).collect();
+        // So that a build goes on as it began, whichever order the next program declares them in.
+        indexes.sort_by_key(|of| of.index.slot);
+        Self { rows, indexes }
     }
 
     /// Looks for the entries of the rows in a range.

@@ -2,8 +2,9 @@
 //!
 //! First every row gets its entries, then every entry without a row goes. Each batch is a transaction that reads what
 //! it compares, so a row that changes meanwhile makes the batch run again; and whoever changes it keeps the indexes
-//! that are being built. Where the next batch begins is written with each batch, so that another process goes on where
-//! one was stopped.
+//! that are being built. Where the next batch begins is stored with each batch, and is where the next one begins, whoever
+//! runs it: another process goes on where one was stopped, several at once share the work, and an index that was removed
+//! and came back meanwhile is begun anew.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -26,7 +27,7 @@ use crate::engine::view::View;
 use crate::engine::write_set::NewRow;
 use crate::persist::Persist;
 use crate::table::Table;
-use crate::txn::{ReadTxn, WriteTxn, sealed::Sealed as _};
+use crate::txn::WriteTxn;
 
 /// How many rows and entries a batch may touch, so that it fits into one transaction with guards for each.
 const BATCH: u32 = 90;
@@ -82,7 +83,7 @@ impl<'d, T: Persist> Rebuild<'d, T> {
         }
         let database = self.database;
         database.enter_implicitly(schema_of::<T>(), Declaration::of::<T>()).await?;
-        let mut next = Some(database.read(async |txn: &ReadTxn| begin::<T>(txn).await).await?);
+        let mut next = Some(Vec::new());
         let mut limit = BATCH / (1 + T::INDEXES.len() as u32).min(BATCH);
         while let Some(position) = &next {
             let batch = database.write(async |txn: &WriteTxn| batch::<T>(txn, position, limit).await).await;
@@ -113,18 +114,11 @@ struct Batch {
     next: Option<Vec<u8>>,
 }
 
-/// Where to begin: where another rebuild of the same indexes stopped, or with the first row.
-async fn begin<T: Persist>(txn: &ReadTxn) -> Result<Vec<u8>> {
-    let (view, slot) = (txn.view(), Table::<T>::rows(txn)?.slot);
-    let table = catalogued(view, slot).await?;
-    let is_building = |index: &IndexInfo| index.state == IndexState::Building;
-    let stopped = view.get(vec![build_key(slot)]).await?.pop().flatten();
-    match stopped {
-        Some(stopped) if table.is_some_and(|table| table.indexes.iter().any(is_building)) => {
-            Ok(stopped.value().to_vec())
-        }
-        _ => Ok(Bounds::slot(slot).start),
-    }
+/// Where the indexes that are being built have got to: all before it was compared since the newest of them was entered, by
+/// whichever rebuilds. Empty if they have not begun.
+async fn stored_position(view: &View, slot: u16) -> Result<Vec<u8>> {
+    let stored = view.get(vec![build_key(slot)]).await?.pop().flatten();
+    Ok(stored.map_or_else(Vec::new, |stored| stored.value().to_vec()))
 }
 
 async fn batch<T: Persist>(txn: &WriteTxn, position: &[u8], limit: u32) -> Result<Batch> {
@@ -132,9 +126,13 @@ async fn batch<T: Persist>(txn: &WriteTxn, position: &[u8], limit: u32) -> Resul
     let (view, slot) = (rows.view(txn), rows.slot);
     let table = require_declared::<T>(view, slot).await?;
     let check = Check::<T>::new(rows);
-    let at = slot_of(position);
-    let bounds = Bounds::new(position.to_vec(), Bounds::slot(at).end);
-    let index = check.indexes.iter().position(|of| of.index.slot == at);
+    let is_building = table.indexes.iter().any(|index| index.state == IndexState::Building);
+    let position = if is_building { stored_position(view, slot).await? } else { position.to_vec() };
+    let index = check.indexes.iter().position(|of| of.index.slot == slot_of(&position));
+    let at = index.map_or(slot, |index| check.indexes[index].index.slot);
+    // One in neither is of an index that was removed: all is compared again.
+    let start = if slot_of(&position) == at { position } else { Bounds::slot(at).start };
+    let bounds = Bounds::new(start, Bounds::slot(at).end);
     let mut done = RebuildProgress::default();
     let Checked { count, entries, problems, next, .. } = match index {
         None => check.rows(view, bounds, limit).await?,
@@ -160,7 +158,8 @@ async fn batch<T: Persist>(txn: &WriteTxn, position: &[u8], limit: u32) -> Resul
     let following = check.indexes.get(index.map_or(0, |index| index + 1));
     let next = next.map(|bounds| bounds.start).or_else(|| Some(Bounds::slot(following?.index.slot).start));
     match &next {
-        Some(next) => view.put(build_key(slot), NewRow::unindexed(next.clone())),
+        Some(next) if is_building => view.put(build_key(slot), NewRow::unindexed(next.clone())),
+        Some(_) => {}
         None => {
             view.delete(build_key(slot));
             let ready = |index| IndexInfo { state: IndexState::Ready, ..index };

@@ -35,12 +35,15 @@ pub(crate) enum Deleted {
     All,
 }
 
-/// Does what is declared for rows that refer to deleted ones, until nothing more follows.
+/// Does what is declared for rows that refer to deleted ones, until nothing more follows. A deletion is refused for the
+/// rows that are left then, so that the order of the tables does not matter.
 pub(crate) async fn follow(view: &View, referrers: &[Referrer]) -> Result<()> {
+    let (refusing, following): (Vec<&Referrer>, Vec<_>) =
+        referrers.iter().partition(|referrer| referrer.refuses());
     let mut followed = BTreeSet::new();
     loop {
         let before = followed.len();
-        for (which, referrer) in referrers.iter().enumerate() {
+        for (which, referrer) in following.iter().enumerate() {
             for deleted in view.deleted(referrer.target) {
                 if followed.insert((which, deleted.clone())) {
                     referrer.follow(view, &deleted).await?;
@@ -48,12 +51,23 @@ pub(crate) async fn follow(view: &View, referrers: &[Referrer]) -> Result<()> {
             }
         }
         if followed.len() == before {
-            return Ok(());
+            break;
         }
     }
+    for referrer in refusing {
+        for deleted in view.deleted(referrer.target) {
+            referrer.follow(view, &deleted).await?;
+        }
+    }
+    Ok(())
 }
 
 impl Referrer {
+    fn refuses(&self) -> bool {
+        let references = self.schema.references();
+        references.get(self.at).is_some_and(|reference| reference.on_delete == OnDelete::Restrict)
+    }
+
     async fn follow(&self, view: &View, deleted: &Deleted) -> Result<()> {
         let references = self.schema.references();
         let Some(reference) = references.get(self.at) else { return Ok(()) };
@@ -95,7 +109,7 @@ impl Referrer {
             OnDelete::SetNull => {
                 if let Some(stored) = view.get(vec![row.clone()]).await?.pop().flatten() {
                     let changed = self.schema.without_reference(self.at, &row, stored.value())?;
-                    view.put(row, changed);
+                    view.change(row, changed);
                 }
             }
         }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use txetcd_client::Result;
 
 use super::{Entry, State, View};
+use crate::engine::bookkeeping::slot_of;
 use crate::engine::bounds::Bounds;
 use crate::engine::naming::Absence;
 use crate::engine::read_set::{Mark, ReadSet};
@@ -19,7 +20,7 @@ use crate::engine::write_set::{NewRow, Own, PutLease, WriteSet};
 /// The entries that the written rows had, and those that they will have.
 #[derive(Default)]
 struct Changes {
-    old: BTreeSet<Vec<u8>>,
+    old: BTreeSet<Entry>,
     new: BTreeMap<Vec<u8>, New>,
 }
 
@@ -33,7 +34,10 @@ struct New {
 
 impl View {
     /// Turns what was written to tables with indexes into writes to these.
-    pub(crate) async fn maintain_indexes(&self) -> Result<()> {
+    ///
+    /// An index that is being built may lack the entry of an older row, and have one of another row in its place. So who
+    /// has an entry there is looked up before it is taken away.
+    pub(crate) async fn maintain_indexes(&self, building: &[u16]) -> Result<()> {
         let mut tables = self.written();
         tables.retain(|(_, schema)| !schema.indexes().is_empty());
         if tables.is_empty() {
@@ -45,12 +49,22 @@ impl View {
             rows.filter(|key| state.known.key(key).is_none()).map(<[u8]>::to_vec).collect()
         };
         self.stored(unknown).await?;
-        let mut state = self.state();
         let mut changes = Changes::default();
-        for (slot, schema) in tables {
-            state.collect(slot, schema, &mut changes)?;
-        }
-        changes.write(&mut state.writes);
+        let unknown = {
+            let mut state = self.state();
+            for (slot, schema) in tables {
+                state.collect(slot, schema, &mut changes)?;
+            }
+            let doubtful = changes.old.iter().filter(|entry| is_doubtful(entry, building));
+            doubtful
+                .filter(|entry| state.known.key(&entry.key).is_none())
+                .map(|entry| entry.key.clone())
+                .collect()
+        };
+        self.stored(unknown).await?;
+        let mut state = self.state();
+        changes.old.retain(|entry| !is_doubtful(entry, building) || state.has(entry));
+        changes.write(&mut state);
         Ok(())
     }
 }
@@ -60,6 +74,13 @@ impl State {
     fn replaced(&self, slot: u16) -> impl Iterator<Item = &[u8]> {
         let rows = self.writes.rows_in(&Bounds::slot(slot)).map(|(key, _)| key).collect::<Vec<_>>();
         rows.into_iter().filter(|key| replaces(&self.writes, key))
+    }
+
+    /// Whether an entry is stored as it should be, which is known. Guards it.
+    fn has(&mut self, entry: &Entry) -> bool {
+        let stored = self.known.key(&entry.key).flatten();
+        self.reads.add_key(&entry.key, Mark::of(stored.as_deref(), true));
+        stored.is_some_and(|stored| stored.value() == entry.value)
     }
 
     fn collect(&mut self, slot: u16, schema: &'static dyn TableSchema, changes: &mut Changes) -> Result<()> {
@@ -81,10 +102,15 @@ impl State {
                 }
                 changes.new.insert(entry.entry.key.clone(), entry);
             }
-            changes.old.extend(old.into_iter().map(|entry| entry.key));
+            changes.old.extend(old);
         }
         Ok(())
     }
+}
+
+/// Whether an old entry may be that of another row.
+fn is_doubtful(entry: &Entry, building: &[u16]) -> bool {
+    entry.unique && building.contains(&slot_of(&entry.key))
 }
 
 /// Whether a written row may be in the store. An inserted one is not, and a cleared one has no entries any more.
@@ -105,17 +131,19 @@ fn new_entries(own: &Own, key: &[u8], old: &[Entry], old_lease: i64, reads: &Rea
 }
 
 impl Changes {
-    fn write(self, writes: &mut WriteSet) {
+    fn write(self, state: &mut State) {
         let Self { old, new } = self;
+        let old: BTreeSet<Vec<u8>> = old.into_iter().map(|entry| entry.key).collect();
         for key in old.iter().filter(|key| !new.contains_key(*key)) {
-            writes.delete(key.clone());
+            state.writes.delete(key.clone());
         }
         for (key, New { entry, lease, .. }) in new.into_iter().filter(|(_, new)| !new.unchanged) {
-            if entry.unique && !old.contains(&key) && !writes.is_cleared(&key) {
-                writes.require_absent(key.clone(), Absence::OfEntry);
+            if entry.unique && !old.contains(&key) && !state.writes.is_cleared(&key) {
+                state.read_if_present(&key);
+                state.writes.require_absent(key.clone(), Absence::OfEntry);
             }
             let row = NewRow { lease: PutLease::Set(lease), ..NewRow::unindexed(entry.value) };
-            writes.put(key, row);
+            state.writes.put(key, row);
         }
     }
 }

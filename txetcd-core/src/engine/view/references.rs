@@ -7,9 +7,8 @@ use txetcd_client::Result;
 use super::View;
 use crate::engine::bounds::Bounds;
 use crate::engine::naming::Dangling;
-use crate::engine::read_set::Mark;
 use crate::engine::schema::{Reference, TableSchema};
-use crate::engine::write_set::Own;
+use crate::engine::write_set::{NewRow, Own};
 use crate::reference::keep::Deleted;
 
 impl View {
@@ -23,6 +22,11 @@ impl View {
             Own::Put(_) => None,
         });
         all.into_iter().chain(rows).collect()
+    }
+
+    /// Puts a row anew that is under the lease under which it would be without that.
+    pub(crate) fn change(&self, key: Vec<u8>, row: NewRow) {
+        self.state().writes.change(key, row);
     }
 
     /// Whether the transaction has put a row.
@@ -45,7 +49,11 @@ impl View {
         references: Arc<[Reference]>,
         schema: &'static dyn TableSchema,
     ) -> Result<Vec<Reference>> {
-        let before = self.state().known.key(row).flatten();
+        let before = {
+            let state = self.state();
+            // What is known but not read is not guarded.
+            state.reads.mark(row).and_then(|_| state.known.key(row)).flatten()
+        };
         let old = match before {
             Some(kv) => schema.references_of(row, kv.value())?,
             None => Vec::new(),
@@ -65,10 +73,11 @@ impl View {
             Some(Own::Deleted) => return Err(dangling.violated(&target, &state.tables)),
             None => {}
         }
-        match state.reads.keys.get(&target) {
-            Some(mark) if *mark == Mark::ABSENT => return Err(dangling.violated(&target, &state.tables)),
-            Some(_) => {}
-            None => state.writes.require_present(target, dangling),
+        if state.known.key(&target) == Some(None) {
+            return Err(dangling.violated(&target, &state.tables));
+        }
+        if !state.reads.keys.contains_key(&target) {
+            state.writes.require_present(target, dangling);
         }
         Ok(())
     }

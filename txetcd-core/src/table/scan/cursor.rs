@@ -43,12 +43,15 @@ impl Cursor<'_> {
         if self.left == 0 {
             return Ok(None);
         }
+        let mut wanted = self.left;
         while self.page.is_empty() {
             let Some(bounds) = self.rest.take() else { return Ok(None) };
             let page = match self.index {
-                None => self.rows(bounds).await?,
-                Some(of) => self.entries(&of, bounds).await?,
+                None => self.rows(bounds, wanted).await?,
+                Some(of) => self.entries(&of, bounds, wanted).await?,
             };
+            // Where the transaction itself deleted what is stored, few rows are not found by asking for few.
+            wanted = usize::MAX;
             let bytes: usize = page.iter().map(|found| found.row.key().len() + found.row.value().len()).sum();
             if let Some(average) = bytes.checked_div(page.len()) {
                 self.page_rows = (PAGE_BYTES / average.max(1)).clamp(1, LARGEST_PAGE);
@@ -59,14 +62,14 @@ impl Cursor<'_> {
         Ok(self.page.pop_front())
     }
 
-    async fn rows(&mut self, bounds: Bounds) -> Result<Vec<Found>> {
-        let page = self.view.page(bounds, self.options(self.keys_only)).await?;
+    async fn rows(&mut self, bounds: Bounds, wanted: usize) -> Result<Vec<Found>> {
+        let page = self.view.page(bounds, self.options(self.keys_only, wanted)).await?;
         self.rest = page.rest;
         Ok(page.rows.into_iter().map(|row| Found { row, entry: None }).collect())
     }
 
-    async fn entries(&mut self, of: &IndexOf, bounds: Bounds) -> Result<Vec<Found>> {
-        let options = RangeOptions { remember: false, ..self.options(!of.index.unique) };
+    async fn entries(&mut self, of: &IndexOf, bounds: Bounds, wanted: usize) -> Result<Vec<Found>> {
+        let options = RangeOptions { remember: false, ..self.options(!of.index.unique, wanted) };
         let entries = self.view.entries(of, bounds, options);
         let (ready, page) = join(require_ready(self.view, of), entries).await;
         ready?;
@@ -83,8 +86,8 @@ impl Cursor<'_> {
         Ok(found.filter_map(|(entry, row)| Some(Found { row: row?, entry: Some(entry.entry) })).collect())
     }
 
-    fn options(&self, keys_only: bool) -> RangeOptions {
-        let limit = u32::try_from(self.page_rows.min(self.left)).unwrap_or(u32::MAX);
+    fn options(&self, keys_only: bool, wanted: usize) -> RangeOptions {
+        let limit = u32::try_from(self.page_rows.min(wanted)).unwrap_or(u32::MAX);
         RangeOptions { reverse: self.reverse, keys_only, remember: self.remember, limit }
     }
 }
