@@ -14,6 +14,8 @@ use crate::engine::view::{RangeOptions, Row, View};
 pub(super) const FIRST_PAGE: usize = 100;
 /// How many it may ask for at most.
 const LARGEST_PAGE: usize = 5_000;
+/// How much a page may grow over the one before: large rows may come behind small ones.
+const GROWTH: usize = 4;
 /// How many bytes a page should have: later pages are sized by the rows of earlier ones.
 const PAGE_BYTES: usize = 1 << 20;
 
@@ -54,7 +56,8 @@ impl Cursor<'_> {
             wanted = usize::MAX;
             let bytes: usize = page.iter().map(|found| found.row.key().len() + found.row.value().len()).sum();
             if let Some(average) = bytes.checked_div(page.len()) {
-                self.page_rows = (PAGE_BYTES / average.max(1)).clamp(1, LARGEST_PAGE);
+                let rows = (PAGE_BYTES / average.max(1)).clamp(1, LARGEST_PAGE);
+                self.page_rows = rows.min(self.page_rows * GROWTH);
             }
             self.page = page.into();
         }
