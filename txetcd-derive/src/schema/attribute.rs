@@ -124,6 +124,26 @@ impl Found<'_> {
         }
     }
 
+    /// A value that is one of these, and the variant of the runtime that it stands for; `what` says what they are.
+    pub(crate) fn choice(&self, what: &str, choices: &[(&str, &str)]) -> syn::Result<Ident> {
+        let names = choices.iter().map(|(name, _)| *name);
+        let valid = format!("one of {}", names.clone().collect::<Vec<_>>().join(", "));
+        let value: Ident = self.value(&valid)?;
+        let given = value.to_string();
+        if let Some((_, variant)) = choices.iter().find(|(name, _)| *name == given) {
+            return Ok(Ident::new(variant, value.span()));
+        }
+        let hint = match nearest(&given, names) {
+            Some(near) => format!(": did you mean `{near}`?"),
+            None => String::new(),
+        };
+        let attribute = self.attribute.name;
+        Err(syn::Error::new(
+            value.span(),
+            format!("unknown {what} `{given}`{hint}\n`{attribute}` takes {valid}"),
+        ))
+    }
+
     /// The names and values in the parentheses that follow; `take` gets each as [`read`] gives it.
     pub(crate) fn list(
         &self,

@@ -7,7 +7,6 @@ use super::attribute::{Attribute, Found, Place, read};
 use super::index::Written;
 use super::mistakes::Mistakes;
 use super::receiver::Receiver;
-use super::suggestion::nearest;
 
 /// What `#[pmap(...)]` may say on a struct.
 pub(crate) static STRUCT: Place = Place { on: "a struct", takes: &TAKES };
@@ -109,7 +108,7 @@ impl Container {
                 self.key = Some(Some(receiver.resolve_type(&found.value("a type")?)));
             }
             "codec" => self.codec = Some(receiver.resolve_type(&found.value("a type")?)),
-            "compress" => self.compression = compression(found)?,
+            "compress" => self.compression = found.choice("compression", &COMPRESSIONS)?,
             "name" => self.name = found.string()?.value(),
             "version" => self.version = Some((version(found)?, found.span)),
             "from" => {
@@ -176,23 +175,6 @@ fn version(found: &Found<'_>) -> syn::Result<u32> {
     number.filter(|number| *number > 0).ok_or_else(|| {
         syn::Error::new(value.span(), "`version` takes a number from 1 up, as in `version = 2`")
     })
-}
-
-fn compression(found: &Found<'_>) -> syn::Result<Ident> {
-    const VALID: &str = "one of zlib, snappy, zstd, lz4";
-    let value: Ident = found.value(VALID)?;
-    let name = value.to_string();
-    if let Some((_, variant)) = COMPRESSIONS.iter().find(|(known, _)| *known == name) {
-        return Ok(Ident::new(variant, value.span()));
-    }
-    let hint = match nearest(&name, COMPRESSIONS.map(|(known, _)| known)) {
-        Some(near) => format!(": did you mean `{near}`?"),
-        None => String::new(),
-    };
-    Err(syn::Error::new(
-        value.span(),
-        format!("unknown compression `{name}`{hint}\n`compress` takes {VALID}"),
-    ))
 }
 
 pub(super) fn facade(string: &LitStr) -> syn::Result<Path> {

@@ -9,7 +9,6 @@ use super::borrowed;
 use super::index::Written;
 use super::mistakes::Mistakes;
 use super::receiver::Receiver;
-use super::suggestion::nearest;
 
 /// What `#[pmap(...)]` may say on a field.
 pub(crate) static PLACE: Place = Place {
@@ -132,7 +131,7 @@ impl Field {
             "references" => {
                 self.references = Some(receiver.resolve_type(&found.value("the type of a row")?));
             }
-            "on_delete" => self.on_delete = on_delete(found)?,
+            "on_delete" => self.on_delete = found.choice("rule", &ON_DELETE)?,
             "index" => self.indexes.push(Written::of_field(found)?),
             _ => self.wire.take(found)?,
         }
@@ -181,20 +180,6 @@ impl Field {
 /// What `on_delete` takes, and the variants that they stand for.
 const ON_DELETE: [(&str, &str); 3] =
     [("restrict", "Restrict"), ("cascade", "Cascade"), ("set_null", "SetNull")];
-
-fn on_delete(found: &Found<'_>) -> syn::Result<Ident> {
-    const VALID: &str = "one of restrict, cascade, set_null";
-    let value: Ident = found.value(VALID)?;
-    let name = value.to_string();
-    if let Some((_, variant)) = ON_DELETE.iter().find(|(known, _)| *known == name) {
-        return Ok(Ident::new(variant, value.span()));
-    }
-    let hint = match nearest(&name, ON_DELETE.map(|(known, _)| known)) {
-        Some(near) => format!(": did you mean `{near}`?"),
-        None => String::new(),
-    };
-    Err(syn::Error::new(value.span(), format!("`on_delete` takes {VALID}, not `{name}`{hint}")))
-}
 
 impl Field {
     /// The name under which it is written: its position, if it has none.
