@@ -55,9 +55,8 @@ impl<T: Persist> Table<T> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use txetcd_core::{Database, client::Error, persist::{Keyed, Persist}};
-    /// # async fn example<User: Persist + Keyed>(db: &Database, user: User) -> Result<(), Error> {
-    /// let users = User::table();
+    /// # use txetcd_core::{Database, Table, client::Error, persist::{Keyed, Persist}};
+    /// # async fn example<User: Persist + Keyed>(db: &Database, users: Table<User>, user: User) -> Result<(), Error> {
     /// db.write(async |txn| users.with_ttl(Duration::from_secs(60)).put(txn, &user)).await?;
     ///
     /// let session = db.client().session(Duration::from_secs(10)).await?;
