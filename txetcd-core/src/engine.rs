@@ -36,6 +36,7 @@ pub(crate) mod known;
 pub(crate) mod leases;
 pub(crate) mod lock;
 pub(crate) mod naming;
+pub(crate) mod page_size;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod read_set;

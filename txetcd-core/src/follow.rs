@@ -18,13 +18,7 @@ use futures_util::StreamExt as _;
 use txetcd_client::{Client, KeyValue, Result, WatchResponse, WatchStream};
 
 use crate::engine::bounds::{Bounds, after};
-
-/// How many rows the first page of a list has.
-const FIRST_PAGE: usize = 100;
-/// How many a page has at most.
-const LARGEST_PAGE: usize = 5_000;
-/// How many bytes a page should have: later pages are sized by the rows of earlier ones.
-const PAGE_BYTES: usize = 1 << 20;
+use crate::engine::page_size::PageSize;
 
 /// How long to wait after an error that goes away: at first, and at most.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -65,7 +59,7 @@ enum State {
     Pages {
         revision: i64,
         rest: Option<Bounds>,
-        rows: usize,
+        size: PageSize,
     },
 }
 
@@ -130,25 +124,24 @@ impl Follower {
                 State::List => self.state = State::Resync(self.revision().await?),
                 State::Resync(revision) => {
                     let revision = *revision;
-                    self.state = State::Pages { revision, rest: Some(self.bounds.clone()), rows: FIRST_PAGE };
+                    let rest = Some(self.bounds.clone());
+                    self.state = State::Pages { revision, rest, size: PageSize::OF_ROWS };
                     return Ok(Step::Resync(revision));
                 }
                 State::Pages { revision, rest: None, .. } => {
                     self.state = State::Begin(*revision + 1);
                     return Ok(Step::Complete);
                 }
-                State::Pages { revision, rest: Some(bounds), rows } => {
-                    let limit = u32::try_from(*rows).unwrap_or(u32::MAX);
+                State::Pages { revision, rest: Some(bounds), size } => {
+                    let limit = size.limit(usize::MAX);
                     let page = self.client.get(bounds.key_set()).revision(*revision).limit(limit).await?;
                     let more = page.more();
                     let kvs = page.into_kvs();
                     let bytes: usize = kvs.iter().map(|kv| kv.key().len() + kv.value().len()).sum();
-                    if let Some(average) = bytes.checked_div(kvs.len()) {
-                        *rows = (PAGE_BYTES / average.max(1)).clamp(1, LARGEST_PAGE);
-                    }
+                    size.learn(kvs.len(), bytes);
                     let last = kvs.last().filter(|_| more);
                     let rest = last.map(|last| Bounds::new(after(last.key()), self.bounds.end.clone()));
-                    self.state = State::Pages { revision: *revision, rest, rows: *rows };
+                    self.state = State::Pages { revision: *revision, rest, size: *size };
                     return Ok(Step::Rows(kvs));
                 }
             }

@@ -10,15 +10,13 @@ use txetcd_client::Result;
 use super::check::{Check, Checked, Problem};
 use crate::database::Database;
 use crate::engine::bounds::Bounds;
+use crate::engine::page_size::PageSize;
 use crate::persist::Persist;
 use crate::table::Table;
 use crate::txn::ReadTxn;
 
-/// How many rows or entries the first page has, and later ones at most.
-const FIRST_PAGE: u32 = 20;
-const LARGEST_PAGE: usize = 1_000;
-/// How many bytes a page should have.
-const PAGE_BYTES: usize = 1 << 20;
+/// Of rows with all of their entries, or of entries with their rows.
+const PAGE: PageSize = PageSize::new(20, 1_000);
 /// How many problems are described.
 const DESCRIBED: usize = 100;
 
@@ -109,8 +107,9 @@ impl<'d, T: Persist> Verify<'d, T> {
         let check = Check::<T>::new(rows);
         for at in std::iter::once(None).chain(check.indexes.iter().map(Some)) {
             let mut rest = Some(Bounds::slot(at.map_or(rows.slot, |of| of.index.slot)));
-            let mut limit = FIRST_PAGE;
+            let mut size = PAGE;
             while let Some(bounds) = rest {
+                let limit = size.limit(usize::MAX);
                 let Checked { count, bytes, problems, next, .. } = match at {
                     None => check.rows(view, bounds, limit).await?,
                     Some(of) => check.entries(view, of, bounds, limit).await?,
@@ -120,8 +119,7 @@ impl<'d, T: Persist> Verify<'d, T> {
                     Some(_) => found.entries += count,
                 }
                 found.add(&problems);
-                let average = (bytes / (count as usize).max(1)).max(1);
-                limit = (PAGE_BYTES / average).clamp(1, LARGEST_PAGE) as u32;
+                size.learn(count as usize, bytes);
                 rest = next;
                 (self.report)(&found);
             }

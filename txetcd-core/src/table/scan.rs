@@ -15,12 +15,13 @@ use super::rows::Rows;
 use crate::engine::bookkeeping::slot_of;
 use crate::engine::bounds::{Bounds, after};
 use crate::engine::naming::{index_name, table_name};
+use crate::engine::page_size::PageSize;
 use crate::engine::view::entries::IndexOf;
 use crate::engine::view::{Row, View};
 use crate::key::Key;
 use crate::txn::Read;
 
-use cursor::{Cursor, FIRST_PAGE, Found};
+use cursor::{Cursor, Found};
 pub use token::Token;
 
 /// The rows of a range, a prefix or a table. Finish it with [`collect`](Scan::collect),
@@ -199,7 +200,8 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
             keys_only,
             remember: table.remembers,
             left: self.limit.unwrap_or(usize::MAX),
-            page_rows: FIRST_PAGE,
+            size: PageSize::OF_ROWS,
+            is_ready: false,
         };
         Ok((table, cursor))
     }

@@ -7,17 +7,9 @@ use txetcd_client::Result;
 
 use crate::catalogue::state::require_ready;
 use crate::engine::bounds::Bounds;
+use crate::engine::page_size::PageSize;
 use crate::engine::view::entries::{EntryOf, IndexOf};
 use crate::engine::view::{RangeOptions, Row, View};
-
-/// How many rows the first request of a scan asks for.
-pub(super) const FIRST_PAGE: usize = 100;
-/// How many it may ask for at most.
-const LARGEST_PAGE: usize = 5_000;
-/// How much a page may grow over the one before: large rows may come behind small ones.
-const GROWTH: usize = 4;
-/// How many bytes a page should have: later pages are sized by the rows of earlier ones.
-const PAGE_BYTES: usize = 1 << 20;
 
 /// Where a scan is.
 pub(super) struct Cursor<'t> {
@@ -30,8 +22,9 @@ pub(super) struct Cursor<'t> {
     pub(super) remember: bool,
     /// How many rows are still wanted.
     pub(super) left: usize,
-    /// How many rows to ask for next.
-    pub(super) page_rows: usize,
+    pub(super) size: PageSize,
+    /// Whether the index was found to be ready, which holds for the whole revision.
+    pub(super) is_ready: bool,
 }
 
 /// A row, and the key of the index entry that led to it, if one did.
@@ -55,10 +48,7 @@ impl Cursor<'_> {
             // Where the transaction itself deleted what is stored, few rows are not found by asking for few.
             wanted = usize::MAX;
             let bytes: usize = page.iter().map(|found| found.row.key().len() + found.row.value().len()).sum();
-            if let Some(average) = bytes.checked_div(page.len()) {
-                let rows = (PAGE_BYTES / average.max(1)).clamp(1, LARGEST_PAGE);
-                self.page_rows = rows.min(self.page_rows * GROWTH);
-            }
+            self.size.learn(page.len(), bytes);
             self.page = page.into();
         }
         self.left -= 1;
@@ -74,9 +64,14 @@ impl Cursor<'_> {
     async fn entries(&mut self, of: &IndexOf, bounds: Bounds, wanted: usize) -> Result<Vec<Found>> {
         let options = RangeOptions { remember: false, ..self.options(!of.index.unique, wanted) };
         let entries = self.view.entries(of, bounds, options);
-        let (ready, page) = join(require_ready(self.view, of), entries).await;
-        ready?;
-        let (entries, rest) = page?;
+        let (entries, rest) = if self.is_ready {
+            entries.await?
+        } else {
+            let (ready, page) = join(require_ready(self.view, of), entries).await;
+            ready?;
+            self.is_ready = true;
+            page?
+        };
         self.rest = rest;
         if self.keys_only {
             let keys = entries.into_iter();
@@ -90,7 +85,7 @@ impl Cursor<'_> {
     }
 
     fn options(&self, keys_only: bool, wanted: usize) -> RangeOptions {
-        let limit = u32::try_from(self.page_rows.min(wanted)).unwrap_or(u32::MAX);
+        let limit = self.size.limit(wanted);
         RangeOptions { reverse: self.reverse, keys_only, remember: self.remember, limit }
     }
 }
