@@ -8,7 +8,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -16,7 +16,7 @@ use txetcd_client::{Error, Result, error::Kind};
 
 use super::attach::{Removed, enter};
 use super::declaration::Declaration;
-use super::state::catalogued;
+use super::state::catalogued_at;
 use crate::database::Database;
 use crate::engine::bookkeeping::catalogue_key;
 use crate::engine::lock::lock;
@@ -28,7 +28,7 @@ use crate::txn::sealed::Sealed as _;
 use crate::txn::{ReadTxn, WriteTxn};
 
 /// What was seen in a table's row of the catalogue.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Agreement {
     pub(super) mod_revision: i64,
     pub(super) referenced_by: Vec<u16>,
@@ -40,17 +40,17 @@ pub(super) struct Agreement {
 #[derive(Default)]
 pub(crate) struct Agreed {
     /// By slot and by who did.
-    tables: Mutex<HashMap<(u16, TypeId), Agreement>>,
+    tables: Mutex<HashMap<(u16, TypeId), Arc<Agreement>>>,
     /// The tables of this program that refer to others.
     referrers: Mutex<Vec<Referrer>>,
 }
 
 impl Agreed {
     pub(super) fn set(&self, slot: u16, schema: &'static dyn TableSchema, agreement: Agreement) {
-        lock(&self.tables).insert((slot, schema.id()), agreement);
+        lock(&self.tables).insert((slot, schema.id()), Arc::new(agreement));
     }
 
-    fn get(&self, slot: u16, schema: &'static dyn TableSchema) -> Option<Agreement> {
+    fn get(&self, slot: u16, schema: &'static dyn TableSchema) -> Option<Arc<Agreement>> {
         lock(&self.tables).get(&(slot, schema.id())).cloned()
     }
 
@@ -95,7 +95,7 @@ impl Database {
         let tables = view.written().into_iter();
         tables
             .filter_map(|(slot, schema)| self.agreed().get(slot, schema))
-            .flat_map(|agreed| agreed.building)
+            .flat_map(|agreed| agreed.building.clone())
             .collect()
     }
 
@@ -169,27 +169,14 @@ impl Database {
     }
 
     async fn agree_unindexed(&self, slot: u16, schema: &'static dyn TableSchema) -> Result<i64> {
-        let (mod_revision, table) = self
-            .read(async |txn: &ReadTxn| {
-                let (view, key) = (txn.view(), catalogue_key(slot));
-                let row = view.get(vec![key]).await?.pop().flatten();
-                let mod_revision = row.map_or(0, |row| row.mod_revision());
-                Ok::<_, Error>((mod_revision, catalogued(view, slot).await?))
-            })
-            .await?;
-        if let Some(index) = table.iter().flat_map(|table| &table.indexes).next() {
-            return Err(Error::new(
-                Kind::SchemaMismatch,
-                format!(
-                    "{}: the catalogue has an index that this program does not declare, and so would not keep: {} (slot \
-                     {}). Nothing was written: declare the index, or remove it by attaching the table without it",
-                    table_name(slot, schema),
-                    index.described(),
-                    index.slot
-                ),
-            ));
-        }
-        let referenced_by = table.map(|table| table.referenced_by).unwrap_or_default();
+        let found = self.read(async |txn: &ReadTxn| catalogued_at(txn.view(), slot).await).await?;
+        let (mod_revision, referenced_by) = match found {
+            None => (0, Vec::new()),
+            Some((mod_revision, table)) => match table.indexes.first() {
+                Some(index) => return Err(index.undeclared(&table_name(slot, schema))),
+                None => (mod_revision, table.referenced_by),
+            },
+        };
         self.agreed().set(slot, schema, Agreement { mod_revision, referenced_by, building: Vec::new() });
         Ok(mod_revision)
     }

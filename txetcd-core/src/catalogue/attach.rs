@@ -176,15 +176,7 @@ async fn enter_one(txn: &WriteTxn, declaration: &Declaration, removed: Removed) 
     if removed == Removed::Refused
         && let Some(index) = agreed.indexes.iter().find(|index| reconciled.removed.contains(&index.slot))
     {
-        return Err(declaration.mismatch(
-            slot,
-            format!(
-                "the catalogue has an index that is not declared, and so would not be kept: {} (slot {}). Nothing was \
-                 written: declare the index, or remove it with `db.attach`",
-                index.described(),
-                index.slot
-            ),
-        ));
+        return Err(index.undeclared(&declaration.table(slot)));
     }
     if reconciled
         .indexes

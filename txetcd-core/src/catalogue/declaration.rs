@@ -145,7 +145,12 @@ impl Declaration {
     }
 
     pub(super) fn mismatch(&self, slot: u16, what: String) -> Error {
-        Error::new(Kind::SchemaMismatch, format!("{} (slot {slot}): {what}", self.name))
+        Error::new(Kind::SchemaMismatch, format!("{}: {what}", self.table(slot)))
+    }
+
+    /// The table as people know it.
+    pub(super) fn table(&self, slot: u16) -> String {
+        format!("{} (slot {slot})", self.name)
     }
 }
 

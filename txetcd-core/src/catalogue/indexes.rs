@@ -1,7 +1,7 @@
 //! [`IndexInfo`]: an index in the catalogue; and what becomes of a table's indexes when it is attached.
 
 use serde::{Deserialize, Serialize};
-use txetcd_client::Result;
+use txetcd_client::{Error, Result, error::Kind};
 
 use super::declaration::{Declaration, short_name};
 use super::entry::TableInfo;
@@ -53,6 +53,19 @@ impl IndexInfo {
     pub(crate) fn has_entries_of(&self, index: &IndexMeta) -> bool {
         let declared = Self::new(index, self.state);
         Self { name: declared.name.clone(), ..self.clone() } == declared
+    }
+
+    /// The error of a program that writes to a table and does not declare this index of it.
+    pub(super) fn undeclared(&self, table: &str) -> Error {
+        Error::new(
+            Kind::SchemaMismatch,
+            format!(
+                "{table}: the catalogue has an index that this program does not declare, and so would not keep: {} (slot \
+                 {}). Nothing was written: declare the index, or remove it with `db.attach` of the table without it",
+                self.described(),
+                self.slot
+            ),
+        )
     }
 
     /// What it is, for messages.

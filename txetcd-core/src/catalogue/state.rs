@@ -11,8 +11,13 @@ use crate::engine::view::entries::IndexOf;
 
 /// What the catalogue has for the table in this slot.
 pub(crate) async fn catalogued(view: &View, slot: u16) -> Result<Option<TableInfo>> {
+    Ok(catalogued_at(view, slot).await?.map(|(_, table)| table))
+}
+
+/// The same, with the revision of the row.
+pub(super) async fn catalogued_at(view: &View, slot: u16) -> Result<Option<(i64, TableInfo)>> {
     let row = view.get(vec![catalogue_key(slot)]).await?.pop().flatten();
-    row.map(|row| CATALOGUE.decode(&row)).transpose()
+    row.map(|row| Ok((row.mod_revision(), CATALOGUE.decode(&row)?))).transpose()
 }
 
 /// Refuses to read an index that may not have all of its entries.
