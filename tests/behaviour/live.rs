@@ -36,7 +36,9 @@ stores! {
         let revision = put(&db, &user("b", 2)).await;
         in_time(live.wait_for(revision)).await;
         assert_eq!(*live.get("b").unwrap().unwrap(), user("b", 2));
-        assert_eq!((live.len(), live.revision(), live.is_current()), (2, revision, true));
+        // Others write to the same server, which makes the view newer.
+        assert!(live.revision() >= revision);
+        assert_eq!((live.len(), live.is_current()), (2, true));
         let txn = db.begin().await.unwrap();
         User::table().delete(&txn, "a").unwrap();
         User::table().put(&txn, &user("c", 3)).unwrap();

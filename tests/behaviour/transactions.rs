@@ -102,12 +102,14 @@ stores! {
         let txn = db.begin().await.unwrap();
         users.put(&txn, &user("a", 1)).unwrap();
         let revision = txn.commit().await.unwrap();
-        assert_eq!(db.status().await.unwrap().revision(), revision);
+        assert_eq!(db.at(revision).read(async |txn| users.get(txn, "a").await).await.unwrap(), Some(user("a", 1)));
+        assert_eq!(db.at(revision - 1).read(async |txn| users.get(txn, "a").await).await.unwrap(), None);
 
+        let before = db.stats().requests;
         let txn = db.begin().await.unwrap();
         users.put(&txn, &user("a", 2)).unwrap();
         drop(txn);
-        assert_eq!(db.status().await.unwrap().revision(), revision, "nothing was sent");
+        assert_eq!(db.stats().requests, before, "nothing was sent");
 
         let txn = db.begin().await.unwrap();
         let mut a = users.get(&txn, "a").await.unwrap().unwrap();
