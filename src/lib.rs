@@ -66,9 +66,9 @@ pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{
     At, Change, ChangeStream, Database, DatabaseBuilder, Index, IndexDeclaration, IndexInfo, IndexReport,
     IndexState, IndexValue, Leased, LeasedPMap, Live, LiveIter, Many, Migrate, MigrateProgress, Oid,
-    OnDelete, PMap, Page, Read, ReadTxn, Rebuild, RebuildProgress, ReferenceDeclaration, Scan, Stats, Status,
-    Stored, Table, TableInfo, TableWatch, Timestamp, TimestampError, Token, TxnFn, Unique, Uuid, Verify,
-    WriteTxn, codec, pmap,
+    OnDelete, PMap, Page, Read, ReadTxn, Rebuild, RebuildProgress, ReferenceDeclaration, Scan, Stale, Stats,
+    Status, Stored, Table, TableInfo, TableWatch, Timestamp, TimestampError, Token, TxnFn, Unique, Uuid,
+    Verify, WriteTxn, codec, pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 

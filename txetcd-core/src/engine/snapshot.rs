@@ -69,6 +69,14 @@ impl Snapshot {
         Self { client, max_ops, revision: Arc::new(Mutex::new(revision)) }
     }
 
+    /// Reads as of this revision, unless something was read already.
+    pub(crate) fn fix(&self, at: i64) {
+        let mut revision = lock(&self.revision);
+        if let Revision::Open = *revision {
+            *revision = Revision::Fixed(at);
+        }
+    }
+
     /// The revision, once the first read has fixed it.
     pub(crate) fn revision(&self) -> Option<i64> {
         match *lock(&self.revision) {
