@@ -10,7 +10,8 @@
 //!  view        what one attempt reads: its own writes over one snapshot; every read is recorded here
 //!    |- snapshot    the store at one revision
 //!    |- known       what is known of it without asking
-//!    |- batch       reads that are asked for together travel together
+//!    |- batch       reads that one attempt asks for together travel together
+//!    |- reader      and so do those of all transactions
 //!    |- read_set    what was read: what must still hold at commit
 //!    |- write_set   what is to be written, not sent before commit
 //!    `- schema      the tables' indexes, whose entries follow from the rows that are written
@@ -40,6 +41,7 @@ pub(crate) mod page_size;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod read_set;
+pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod sequencer;
 pub(crate) mod snapshot;
@@ -54,7 +56,9 @@ use txetcd_client::Client;
 
 use crate::catalogue::agreement::Agreed;
 use crate::catalogue::slots::Slots;
+use reader::Reader;
 use sequencer::Sequencer;
+use snapshot::Snapshot;
 
 /// The engine of one [`Database`](crate::Database), shared by its transactions.
 #[derive(Debug)]
@@ -62,6 +66,7 @@ pub(crate) struct Engine {
     pub(crate) client: Client,
     pub(crate) limits: Limits,
     pub(crate) policy: policy::Policy,
+    reader: Arc<Reader>,
     pub(crate) sequencer: Arc<Sequencer>,
     pub(crate) counters: Counters,
     pub(crate) slots: Arc<Slots>,
@@ -96,16 +101,23 @@ pub(crate) struct Counters {
 impl Engine {
     pub(crate) fn new(client: Client, limits: Limits, policy: policy::Policy, session_ttl: Duration) -> Self {
         let limits = Limits { namespace: client.namespace().len(), ..limits };
+        let reader = Arc::new(Reader::new(client.clone(), limits.ops));
         let sequencer = Arc::new(Sequencer::new(client.clone(), session_ttl));
         Self {
             client,
             limits,
             policy,
+            reader,
             sequencer,
             counters: Counters::default(),
             slots: Arc::default(),
             agreed: Agreed::default(),
         }
+    }
+
+    /// The store as of the first read, or as of `revision`.
+    pub(crate) fn snapshot(&self, revision: Option<i64>) -> Snapshot {
+        Snapshot::new(self.reader.clone(), revision)
     }
 
     pub(crate) fn count(counter: &AtomicU64) {

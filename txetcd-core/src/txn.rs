@@ -17,7 +17,6 @@ use crate::engine::Engine;
 use crate::engine::committer::Outcome;
 use crate::engine::conflict::Conflict;
 use crate::engine::known::Known;
-use crate::engine::snapshot::Snapshot;
 use crate::engine::view::View;
 
 /// What can be read through: a [`ReadTxn`] or a [`WriteTxn`].
@@ -56,12 +55,7 @@ pub struct WriteTxn {
 
 impl ReadTxn {
     pub(crate) fn new(engine: &Engine, revision: Option<i64>) -> Self {
-        Self {
-            view: View::reading(
-                Snapshot::new(engine.client.clone(), engine.limits.ops, revision),
-                engine.slots.clone(),
-            ),
-        }
+        Self { view: View::reading(engine.snapshot(revision), engine.slots.clone()) }
     }
 
     pub(crate) fn into_view(self) -> View {
@@ -74,8 +68,7 @@ impl WriteTxn {
     pub(crate) fn new(db: &Database, after: Option<Conflict>) -> Self {
         let engine = db.engine();
         let (revision, known) = after.map_or((None, Known::default()), |after| (after.revision, after.known));
-        let snapshot = Snapshot::new(engine.client.clone(), engine.limits.ops, revision);
-        Self { view: View::recording(snapshot, engine.slots.clone(), known), db: db.clone() }
+        Self { view: View::recording(engine.snapshot(revision), engine.slots.clone(), known), db: db.clone() }
     }
 
     pub(crate) fn into_view(self) -> View {
