@@ -37,6 +37,7 @@ mod security;
 mod serializability;
 mod servers;
 mod sessions;
+mod shared_reads;
 mod table_watch;
 mod transactions;
 mod watch;

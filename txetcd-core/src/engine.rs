@@ -10,7 +10,8 @@
 //!  view        what one attempt reads: its own writes over one snapshot; every read is recorded here
 //!    |- snapshot    the store at one revision
 //!    |- known       what is known of it without asking
-//!    |- batch       reads that are asked for together travel together
+//!    |- batch       reads that one attempt asks for together travel together
+//!    |- reader      and so do those of all transactions
 //!    |- read_set    what was read: what must still hold at commit
 //!    |- write_set   what is to be written, not sent before commit
 //!    |- cache       what is known of whole tables, and what this process is about to write to them
@@ -47,6 +48,7 @@ pub(crate) mod page_size;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod read_set;
+pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod sequencer;
 pub(crate) mod snapshot;
@@ -63,7 +65,9 @@ use crate::catalogue::agreement::Agreed;
 use crate::catalogue::slots::Slots;
 use cache::feed::{CachedTables, Chosen};
 use lane::Lanes;
+use reader::Reader;
 use sequencer::Sequencer;
+use snapshot::Snapshot;
 
 /// The engine of one [`Database`](crate::Database), shared by its transactions.
 #[derive(Debug)]
@@ -71,6 +75,7 @@ pub(crate) struct Engine {
     pub(crate) client: Client,
     pub(crate) limits: Limits,
     pub(crate) policy: policy::Policy,
+    reader: Arc<Reader>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) sequencer: Sequencer,
     pub(crate) cached_tables: CachedTables,
@@ -136,11 +141,13 @@ impl Engine {
     pub(crate) fn new(client: Client, options: Options) -> Self {
         let Options { limits, policy, session_ttl, cached, cache_bytes, merges } = options;
         let limits = Limits { namespace: client.namespace().len(), ..limits };
+        let reader = Arc::new(Reader::new(client.clone(), limits.ops));
         let lanes = Arc::new(Lanes::new(client.clone(), session_ttl));
         Self {
             client,
             limits,
             policy,
+            reader,
             lanes,
             sequencer: Sequencer::new(merges),
             cached_tables: CachedTables::new(cached, cache_bytes),
@@ -148,6 +155,11 @@ impl Engine {
             slots: Arc::default(),
             agreed: Agreed::default(),
         }
+    }
+
+    /// The store as of the first read, or as of `revision`.
+    pub(crate) fn snapshot(&self, revision: Option<i64>) -> Snapshot {
+        Snapshot::new(self.reader.clone(), revision)
     }
 
     pub(crate) fn count(counter: &AtomicU64) {

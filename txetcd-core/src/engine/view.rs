@@ -154,7 +154,7 @@ impl View {
             Start::At(revision, known) => (Some(revision), Origin::Store, known),
             Start::Cached(cached) => (Some(cached.revision()), Origin::Cache(cached), Known::default()),
         };
-        let snapshot = Snapshot::new(engine.client.clone(), engine.limits.ops, revision);
+        let snapshot = engine.snapshot(revision);
         let state = State { origin, known, ..State::default() };
         Self { engine: engine.clone(), snapshot, batch: Batch::default(), records, state: Mutex::new(state) }
     }
