@@ -4,10 +4,11 @@
 //! turn on the cell's server, which is fresh, in processes of their own: `worker.rs`, or the Go program. Then the audit
 //! compares what is in the store with what was acknowledged. One file each:
 //!
-//! | what is done | `job`, `steps` |
+//! | | |
 //! | --- | --- |
+//! | what is measured | `options`, `job`, `steps` |
 //! | who does it | `ours`, `by_hand` with `layout`, `stm` and `benches/go` |
-//! | in a process | `worker`, `drive`, `latencies`, `report` |
+//! | in a process | `worker`, `drive` with `Side`, `latencies`, `report` |
 //! | around the processes | `etcd`, `measure`, `audit` |
 //! | what is told | `table`, `chart`, `targets` |
 
@@ -20,6 +21,7 @@ mod job;
 mod latencies;
 mod layout;
 mod measure;
+mod options;
 mod ours;
 mod report;
 mod steps;
@@ -30,84 +32,18 @@ mod targets;
 mod tests;
 pub(crate) mod worker;
 
-use std::path::{Path, PathBuf};
+pub(crate) use options::Options;
+
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use etcd::Etcd;
-use job::{Job, Who, Workload};
+use job::{Job, Who};
 use measure::{Cell, Measurement, measure};
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
-
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// Only these workloads
-    #[arg(long, value_delimiter = ',')]
-    workload: Vec<Workload>,
-    /// Only these
-    #[arg(long, value_delimiter = ',')]
-    who: Vec<Who>,
-    /// How many transactions at a time, in each process
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 64, 256, 1024])]
-    in_flight: Vec<u32>,
-    /// How many processes
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 4])]
-    processes: Vec<u32>,
-    /// How often everyone is measured in turn; the median counts
-    #[arg(long, default_value_t = 1)]
-    rounds: usize,
-    /// Seconds of each measurement
-    #[arg(long, default_value_t = 1.5)]
-    seconds: f64,
-    /// Seconds before each that do not count
-    #[arg(long, default_value_t = 0.5)]
-    warm_up: f64,
-    /// A look at everything: 1 and 64 in flight, half a second each
-    #[arg(long, conflicts_with_all = ["in_flight", "seconds", "warm_up"])]
-    quick: bool,
-    /// The etcd to start, instead of the newest that `cargo xtask etcd` gets
-    #[arg(long)]
-    etcd: Option<PathBuf>,
-    /// Where etcd writes, instead of the system's temporary folder
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
-    /// Writes the figures into this file
-    #[arg(long)]
-    json: Option<PathBuf>,
-    /// Draws them into this file
-    #[arg(long)]
-    svg: Option<PathBuf>,
-    /// Fails unless the ratios are reached that the project asks for
-    #[arg(long)]
-    require: bool,
-}
-
-impl Options {
-    /// With what `quick` and empty lists stand for.
-    fn completed(mut self) -> Self {
-        if self.quick {
-            (self.in_flight, self.seconds, self.warm_up) = (vec![1, 64], 0.5, 0.2);
-        }
-        if self.workload.is_empty() {
-            self.workload = Workload::value_variants().to_vec();
-        }
-        if self.who.is_empty() {
-            self.who = Who::value_variants().to_vec();
-        }
-        self
-    }
-
-    fn cells(&self) -> impl Iterator<Item = Cell> {
-        self.workload.iter().flat_map(move |&workload| {
-            self.processes.iter().flat_map(move |&processes| {
-                self.in_flight.iter().map(move |&in_flight| Cell { workload, processes, in_flight })
-            })
-        })
-    }
-}
 
 /// What is written as JSON.
 #[derive(Serialize)]

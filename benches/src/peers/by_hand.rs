@@ -31,38 +31,6 @@ impl ByHand {
         Ok(Self { kv: Client::connect([endpoint], None).await?.kv_client(), prefix: prefix.into() })
     }
 
-    /// Puts that many rows.
-    pub(crate) async fn fill(&self, rows: u32) -> Result<()> {
-        let value = row_value(Account { amount: AMOUNT, changes: 0 });
-        let puts: Vec<TxnOp> =
-            (0..rows).map(|row| TxnOp::put(row_key(&self.prefix, row), value.clone(), None)).collect();
-        for some in puts.chunks(BATCH) {
-            self.kv.clone().txn(Txn::new().and_then(some)).await?;
-        }
-        Ok(())
-    }
-
-    /// All that there is. An entry of an index that is not what it should be leads to nobody.
-    pub(crate) async fn found(&self) -> Result<Found> {
-        let mut found = Found::default();
-        let [rows, people, emails, towns] = KINDS;
-        let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or(u64::MAX);
-        for (key, value) in self.all(rows).await? {
-            let account = layout::account(&value).ok_or("a value is too short")?;
-            found.accounts.insert(u32::try_from(number(&key))?, account);
-        }
-        found.people.extend(self.all(people).await?.iter().map(|(key, _)| number(key)));
-        for (key, value) in self.all(emails).await? {
-            let id = value.first_chunk().map_or(u64::MAX, |id| u64::from_be_bytes(*id));
-            found.by_email.push(self.checked(id, &format!("{emails}{key}")));
-        }
-        for (key, _) in self.all(towns).await? {
-            let id = number(key.rsplit('/').next().unwrap_or_default());
-            found.by_town.push(self.checked(id, &format!("{towns}{key}")));
-        }
-        Ok(found)
-    }
-
     /// This person, if it has that key.
     fn checked(&self, id: u64, key: &str) -> u64 {
         let is_its_key = |its: &(String, Vec<u8>)| its.0.strip_prefix(&*self.prefix) == Some(key);
@@ -137,6 +105,37 @@ impl ByHand {
 }
 
 impl Side for ByHand {
+    async fn fill(&self, rows: u32) -> Result<()> {
+        let value = row_value(Account { amount: AMOUNT, changes: 0 });
+        let puts: Vec<TxnOp> =
+            (0..rows).map(|row| TxnOp::put(row_key(&self.prefix, row), value.clone(), None)).collect();
+        for some in puts.chunks(BATCH) {
+            self.kv.clone().txn(Txn::new().and_then(some)).await?;
+        }
+        Ok(())
+    }
+
+    // An entry of an index that is not what it should be leads to nobody.
+    async fn found(&self) -> Result<Found> {
+        let mut found = Found::default();
+        let [rows, people, emails, towns] = KINDS;
+        let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or(u64::MAX);
+        for (key, value) in self.all(rows).await? {
+            let account = layout::account(&value).ok_or("a value is too short")?;
+            found.accounts.insert(u32::try_from(number(&key))?, account);
+        }
+        found.people.extend(self.all(people).await?.iter().map(|(key, _)| number(key)));
+        for (key, value) in self.all(emails).await? {
+            let id = value.first_chunk().map_or(u64::MAX, |id| u64::from_be_bytes(*id));
+            found.by_email.push(self.checked(id, &format!("{emails}{key}")));
+        }
+        for (key, _) in self.all(towns).await? {
+            let id = number(key.rsplit('/').next().unwrap_or_default());
+            found.by_town.push(self.checked(id, &format!("{towns}{key}")));
+        }
+        Ok(found)
+    }
+
     async fn perform(&self, step: Step, phase: &Phase) -> Result<Ended> {
         match step {
             Step::Increment(row) => self.change([(row, 0)], phase).await,

@@ -1,5 +1,6 @@
 //! Measurements as a drawing: a panel for each workload and number of processes, with a line for each who was measured.
 
+use std::ops::Range;
 use std::path::Path;
 
 use plotters::coord::Shift;
@@ -54,14 +55,8 @@ fn legend(area: &Area<'_>, present: &[Who]) -> Result<()> {
 }
 
 fn draw_panel(area: &Area<'_>, panel: &[&Measurement], present: &[Who]) -> Result<()> {
-    let bounds = |values: &mut dyn Iterator<Item = f64>| {
-        let (least, most) = values.fold((f64::MAX, 1.0), |(least, most): (f64, f64), value| {
-            (least.min(value.max(1.0)), most.max(value))
-        });
-        least * 0.7..most * 1.5
-    };
-    let across = bounds(&mut panel.iter().map(|measured| f64::from(measured.cell.in_flight)));
-    let up = bounds(&mut panel.iter().map(|measured| measured.per_second));
+    let in_flight = panel.iter().map(|measured| f64::from(measured.cell.in_flight));
+    let rates = bounds(panel.iter().map(|measured| measured.per_second));
     let cell = panel[0].cell;
     let processes =
         if cell.processes == 1 { "1 process".to_owned() } else { format!("{} processes", cell.processes) };
@@ -70,7 +65,10 @@ fn draw_panel(area: &Area<'_>, panel: &[&Measurement], present: &[Who]) -> Resul
         .margin(10)
         .x_label_area_size(24)
         .y_label_area_size(58)
-        .build_cartesian_2d(across.log_scale(), up.log_scale())?;
+        .build_cartesian_2d(
+            bounds(in_flight.clone()).log_scale().with_key_points(in_flight.collect()),
+            rates.clone().log_scale().with_key_points(round(&rates)),
+        )?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -87,6 +85,22 @@ fn draw_panel(area: &Area<'_>, panel: &[&Measurement], present: &[Who]) -> Resul
     Ok(())
 }
 
+/// From the least to the most, with some room. What is 0 counts as 1: the scale is logarithmic.
+fn bounds(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (least, most) = values
+        .map(|value| value.max(1.0))
+        .fold((f64::MAX, 1.0_f64), |(least, most), value| (least.min(value), most.max(value)));
+    least * 0.7..most * 1.5
+}
+
+/// The powers of ten within the bounds, with their doubles and halves if there are few.
+fn round(bounds: &Range<f64>) -> Vec<f64> {
+    let steps: &[f64] = if bounds.end / bounds.start > 300.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let powers = (0..12).map(|power| 10_f64.powi(power));
+    let round = powers.flat_map(|power| steps.iter().map(move |step| power * step));
+    round.filter(|value| bounds.contains(value)).collect()
+}
+
 fn style(who: Who) -> ShapeStyle {
     let color = match who {
         Who::Uncached => RGBColor(0, 114, 178),
@@ -94,4 +108,34 @@ fn style(who: Who) -> ShapeStyle {
         Who::Stm => RGBColor(110, 110, 110),
     };
     ShapeStyle { color: color.to_rgba(), filled: true, stroke_width: 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{draw, round};
+    use crate::peers::job::{Who, Workload};
+    use crate::peers::measure::{Cell, Measurement};
+
+    #[test]
+    fn everyone_is_drawn_who_was_measured() {
+        let measured = |workload, who, per_second| Measurement {
+            per_second,
+            ..Measurement::of(who, Cell { workload, processes: 1, in_flight: 8 })
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let measurements =
+            [measured(Workload::OwnKey, Who::Stm, 0.0), measured(Workload::Counter, Who::ByHand, 123.0)];
+        draw(file.path(), &measurements).unwrap();
+        let drawn = std::fs::read_to_string(file.path()).unwrap();
+        for text in ["own key, 1 process", "one counter, 1 process", "Go STM", "loop by hand"] {
+            assert!(drawn.contains(text), "{text}: {drawn}");
+        }
+        assert!(!drawn.contains("txetcd"), "{drawn}");
+    }
+
+    #[test]
+    fn scales_have_round_numbers() {
+        assert_eq!(round(&(15.0..250.0)), [20.0, 50.0, 100.0, 200.0]);
+        assert_eq!(round(&(15.0..25_000.0)), [100.0, 1_000.0, 10_000.0]);
+    }
 }

@@ -11,6 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use super::Result;
 use super::audit::{Found, audit};
 use super::by_hand::ByHand;
+use super::drive::Side;
 use super::job::{Job, Who, Workload};
 use super::latencies::Latencies;
 use super::ours::Ours;
@@ -46,13 +47,37 @@ pub(crate) struct Measurement {
     pub(crate) wrong: Vec<String>,
 }
 
+#[cfg(test)]
+impl Measurement {
+    /// In which nothing happened.
+    pub(crate) fn of(who: Who, cell: Cell) -> Self {
+        Self {
+            cell,
+            who,
+            per_second: 0.0,
+            median_micros: 0,
+            p99_micros: 0,
+            requests_per_transaction: None,
+            peak_memory_bytes: None,
+            unknown: 0,
+            wrong: Vec::new(),
+        }
+    }
+}
+
 /// Measures one of them on the server of the job's endpoint. The job is that of the first process.
 pub(crate) async fn measure(who: Who, cell: Cell, job: &Job, stm: Option<&Path>) -> Result<Measurement> {
-    fill(who, cell, job).await?;
+    let rows = cell.workload.rows(cell.processes * cell.in_flight);
+    if who.is_ours() {
+        ours(job).await?.fill(rows).await?
+    } else {
+        by_hand(job).await?.fill(rows).await?
+    }
     let workers = (0..cell.processes).map(|process| Process::start(who, Job { process, ..job.clone() }, stm));
     let workers = try_join_all(workers).await?;
     let reports = try_join_all(workers.into_iter().map(Process::work)).await?;
-    let found = found(who, job).await?;
+    let found =
+        if who.is_ours() { ours(job).await?.found().await? } else { by_hand(job).await?.found().await? };
     summarize(who, cell, &reports, &found)
 }
 
@@ -81,21 +106,13 @@ fn summarize(who: Who, cell: Cell, reports: &[Report], found: &Found) -> Result<
     })
 }
 
-async fn fill(who: Who, cell: Cell, job: &Job) -> Result<()> {
-    let rows = cell.workload.rows(cell.processes * cell.in_flight);
-    if who.is_ours() {
-        Ours::connect(&job.endpoint, &job.prefix).await?.fill(rows).await
-    } else {
-        ByHand::connect(&job.endpoint, &job.prefix).await?.fill(rows).await
-    }
+async fn ours(job: &Job) -> Result<Ours> {
+    Ours::connect(&job.endpoint, &job.prefix).await
 }
 
-async fn found(who: Who, job: &Job) -> Result<Found> {
-    if who.is_ours() {
-        Ours::connect(&job.endpoint, &job.prefix).await?.found().await
-    } else {
-        ByHand::connect(&job.endpoint, &job.prefix).await?.found().await
-    }
+/// Also for the STM, whose keys are the same.
+async fn by_hand(job: &Job) -> Result<ByHand> {
+    ByHand::connect(&job.endpoint, &job.prefix).await
 }
 
 /// A process that is connected and waits.

@@ -65,37 +65,6 @@ impl Ours {
         Ok(Self::new(Database::builder().url(endpoint).namespace(prefix).connect().await?))
     }
 
-    /// Inserts that many rows.
-    pub(crate) async fn fill(&self, rows: u32) -> Result<()> {
-        for first in (0..rows).step_by(BATCH as usize) {
-            let ids = first..rows.min(first + BATCH);
-            let row = |id| Row { id, amount: AMOUNT, changes: 0, filler: FILLER.to_owned() };
-            self.db
-                .write(async |txn| ids.clone().try_for_each(|id| Row::table().insert(txn, &row(id))))
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// All that there is.
-    pub(crate) async fn found(&self) -> Result<Found> {
-        let rows = self.db.read(async |txn| Row::table().all(txn).collect().await).await?;
-        let people = Person::table();
-        let (people, by_email, by_town) = self
-            .db
-            .read(async |txn| {
-                Ok::<_, Error>((
-                    people.all(txn).keys().await?,
-                    Person::by_email().all(txn).keys().await?,
-                    Person::by_town().all(txn).keys().await?,
-                ))
-            })
-            .await?;
-        let accounts =
-            rows.into_iter().map(|row| (row.id, Account { amount: row.amount, changes: row.changes }));
-        Ok(Found { accounts: accounts.collect::<BTreeMap<_, _>>(), people, by_email, by_town })
-    }
-
     async fn increment(&self, id: u32, phase: &Phase) -> Result<(), Stop> {
         let rows = Row::table();
         self.db
@@ -147,6 +116,35 @@ impl Ours {
 }
 
 impl Side for Ours {
+    async fn fill(&self, rows: u32) -> Result<()> {
+        for first in (0..rows).step_by(BATCH as usize) {
+            let ids = first..rows.min(first + BATCH);
+            let row = |id| Row { id, amount: AMOUNT, changes: 0, filler: FILLER.to_owned() };
+            self.db
+                .write(async |txn| ids.clone().try_for_each(|id| Row::table().insert(txn, &row(id))))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn found(&self) -> Result<Found> {
+        let rows = self.db.read(async |txn| Row::table().all(txn).collect().await).await?;
+        let people = Person::table();
+        let (people, by_email, by_town) = self
+            .db
+            .read(async |txn| {
+                Ok::<_, Error>((
+                    people.all(txn).keys().await?,
+                    Person::by_email().all(txn).keys().await?,
+                    Person::by_town().all(txn).keys().await?,
+                ))
+            })
+            .await?;
+        let accounts =
+            rows.into_iter().map(|row| (row.id, Account { amount: row.amount, changes: row.changes }));
+        Ok(Found { accounts: accounts.collect::<BTreeMap<_, _>>(), people, by_email, by_town })
+    }
+
     async fn perform(&self, step: Step, phase: &Phase) -> Result<Ended> {
         let ended = match step {
             Step::Increment(id) => self.increment(id, phase).await,

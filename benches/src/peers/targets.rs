@@ -63,17 +63,7 @@ mod tests {
     use crate::peers::measure::{Cell, Measurement};
 
     fn measured(who: Who, cell: Cell, per_second: f64) -> Measurement {
-        Measurement {
-            cell,
-            who,
-            per_second,
-            median_micros: 1,
-            p99_micros: 1,
-            requests_per_transaction: None,
-            peak_memory_bytes: Some(1 << 20),
-            unknown: 0,
-            wrong: Vec::new(),
-        }
+        Measurement { per_second, ..Measurement::of(who, cell) }
     }
 
     #[test]
