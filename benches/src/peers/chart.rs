@@ -55,7 +55,8 @@ fn legend(area: &Area<'_>, present: &[Who]) -> Result<()> {
 }
 
 fn draw_panel(area: &Area<'_>, panel: &[&Measurement], present: &[Who]) -> Result<()> {
-    let in_flight = panel.iter().map(|measured| f64::from(measured.cell.in_flight));
+    let mut in_flight: Vec<f64> = panel.iter().map(|measured| f64::from(measured.cell.in_flight)).collect();
+    in_flight.dedup();
     let rates = bounds(panel.iter().map(|measured| measured.per_second));
     let cell = panel[0].cell;
     let processes =
@@ -66,7 +67,7 @@ fn draw_panel(area: &Area<'_>, panel: &[&Measurement], present: &[Who]) -> Resul
         .x_label_area_size(24)
         .y_label_area_size(58)
         .build_cartesian_2d(
-            bounds(in_flight.clone()).log_scale().with_key_points(in_flight.collect()),
+            bounds(in_flight.iter().copied()).log_scale().with_key_points(in_flight),
             rates.clone().log_scale().with_key_points(round(&rates)),
         )?;
     chart
