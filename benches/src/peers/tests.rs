@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::ValueEnum;
+use clap::{Parser, ValueEnum};
 use txetcd::embedded::{Server, Store, serve};
 
 use super::Result;
@@ -12,11 +12,11 @@ use super::audit::{Found, audit};
 use super::by_hand::ByHand;
 use super::drive::{Ended, Phase, Side, drive};
 use super::job::{Job, Who, Workload};
-use super::measure::{Cell, measure};
+use super::measure::{Cell, Measurement, measure};
 use super::ours::Ours;
 use super::report::Tally;
 use super::steps::Step;
-use super::stm;
+use super::{Options, median, stm, verdict};
 
 /// How long a run may take until something was written in it; the first is enough unless the machine is very busy.
 const SECONDS: [f64; 4] = [0.1, 1.0, 10.0, 60.0];
@@ -142,4 +142,42 @@ async fn the_stm_does_every_workload() {
         }
         assert!(writes, "{workload:?}: nothing was done");
     }
+}
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn options(line: &str) -> Options {
+    Line::parse_from(format!("peers {line}").split_whitespace()).options.completed()
+}
+
+#[test]
+fn options_select_what_is_measured() {
+    let cells = |line| options(line).cells().count();
+    assert_eq!(cells(""), 6 * 2 * 5);
+    assert_eq!(cells("--quick"), 6 * 2 * 2);
+    assert_eq!(cells("--quick --workload counter,own-key --processes 1"), 2 * 2);
+    let selected: Vec<Cell> =
+        options("--workload zipf-transfers --in-flight 8 --processes 4").cells().collect();
+    assert_eq!(selected, [Cell { workload: Workload::ZipfTransfers, processes: 4, in_flight: 8 }]);
+}
+
+#[test]
+fn a_wrong_end_state_in_any_round_fails_the_run() {
+    let cell = Cell { workload: Workload::Counter, processes: 1, in_flight: 1 };
+    let round = |per_second, wrong: &[&str]| Measurement {
+        per_second,
+        wrong: wrong.iter().map(|wrong| (*wrong).to_owned()).collect(),
+        ..Measurement::of(Who::Stm, cell)
+    };
+    let good = median(vec![round(3.0, &[]), round(1.0, &[]), round(2.0, &[])]).unwrap();
+    assert_eq!((good.per_second, good.wrong.len()), (2.0, 0));
+    assert!(!verdict(&options(""), &[good]));
+    let bad = median(vec![round(3.0, &["lost"]), round(1.0, &["lost too"]), round(2.0, &[])]).unwrap();
+    assert_eq!((bad.per_second, bad.wrong.len()), (2.0, 2));
+    assert!(verdict(&options(""), &[bad]));
+    assert!(verdict(&options("--require"), &[]), "targets that were not measured count as missed");
 }
