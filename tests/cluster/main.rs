@@ -11,6 +11,7 @@ mod own_server;
 mod random;
 
 mod cluster;
+mod endpoints;
 mod holding;
 mod identity;
 mod member;
