@@ -17,6 +17,7 @@ mod identity;
 mod member;
 mod nemesis;
 mod proxy;
+mod tables;
 mod watching;
 
 /// Whether the long runs are asked for.
