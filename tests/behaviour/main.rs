@@ -21,6 +21,7 @@ mod faults;
 mod history;
 mod index_changes;
 mod index_model;
+mod index_watch;
 mod indexes;
 mod leased_rows;
 mod live;

@@ -111,7 +111,7 @@ impl GetRequest {
         self.keys.size()
     }
 
-    pub(crate) fn into_wire(self, namespace: &Namespace) -> (Vec<u8>, GetOptions) {
+    pub(crate) fn to_wire(&self, namespace: &Namespace) -> (Vec<u8>, GetOptions) {
         let (key, range_end) = self.keys.to_wire(namespace.prefix());
         let target = match self.sort_by {
             SortBy::Key => SortTarget::Key,
