@@ -145,7 +145,7 @@ impl Worker {
     async fn run(mut self) {
         // The semaphore is never closed.
         while let Ok(place) = self.reader.places.clone().acquire_owned().await {
-            // Whoever is about to ask comes along.
+            // Tasks that were just answered, or are about to ask for another reason, come along.
             tokio::task::yield_now().await;
             let Some(calls) = self.next() else { break };
             let mut request = Box::pin(send(self.reader.client.clone(), calls, Some(place)));
