@@ -104,7 +104,8 @@ fn round(bounds: &Range<f64>) -> Vec<f64> {
 
 fn style(who: Who) -> ShapeStyle {
     let color = match who {
-        Who::Uncached => RGBColor(0, 114, 178),
+        Who::Cached => RGBColor(0, 114, 178),
+        Who::Uncached => RGBColor(86, 180, 233),
         Who::ByHand => RGBColor(230, 159, 0),
         Who::Stm => RGBColor(110, 110, 110),
     };

@@ -12,6 +12,8 @@ pub(crate) const ACCOUNTS: u32 = 1_000;
 #[derive(ValueEnum, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Who {
+    /// txetcd, with all tables cached
+    Cached,
     /// txetcd, with nothing cached
     Uncached,
     /// A loop on etcd-client: read, compare the revisions, put; again if they changed
@@ -29,6 +31,7 @@ impl Who {
     /// As people call it.
     pub(crate) fn title(self) -> &'static str {
         match self {
+            Self::Cached => "txetcd, cached",
             Self::Uncached => "txetcd, uncached",
             Self::ByHand => "loop by hand",
             Self::Stm => "Go STM",
@@ -36,7 +39,7 @@ impl Who {
     }
 
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::Uncached)
+        matches!(self, Self::Cached | Self::Uncached)
     }
 }
 

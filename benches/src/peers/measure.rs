@@ -107,7 +107,7 @@ fn summarize(who: Who, cell: Cell, reports: &[Report], found: &Found) -> Result<
 }
 
 async fn ours(job: &Job) -> Result<Ours> {
-    Ours::connect(&job.endpoint, &job.prefix).await
+    Ours::connect(&job.endpoint, &job.prefix, false).await
 }
 
 /// Also for the STM, whose keys are the same.

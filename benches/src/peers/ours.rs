@@ -57,12 +57,10 @@ impl From<Error> for Stop {
 }
 
 impl Ours {
-    pub(crate) fn new(db: Database) -> Self {
-        Self { db }
-    }
-
-    pub(crate) async fn connect(endpoint: &str, prefix: &str) -> Result<Self> {
-        Ok(Self::new(Database::builder().url(endpoint).namespace(prefix).connect().await?))
+    pub(crate) async fn connect(endpoint: &str, prefix: &str, cached: bool) -> Result<Self> {
+        let builder = Database::builder().url(endpoint).namespace(prefix);
+        let builder = if cached { builder.cached::<Row>().cached::<Person>() } else { builder };
+        Ok(Self { db: builder.connect().await? })
     }
 
     async fn increment(&self, id: u32, phase: &Phase) -> Result<(), Stop> {

@@ -5,7 +5,7 @@ use super::measure::{Cell, Measurement};
 use super::table::{heading, ratio};
 
 /// Who may nowhere be slower than a peer.
-const FIRST: Who = Who::Uncached;
+const FIRST: Who = Who::Cached;
 /// By how much two that are equally fast may seem to differ in a run.
 const NOISE: f64 = 0.05;
 /// The most memory that a process may have had, in bytes.
@@ -14,7 +14,21 @@ const MEMORY: u64 = 512 << 20;
 /// The least ratio to the STM, with so many transactions in flight in each of so many processes.
 struct Target(Who, Workload, u32, u32, f64);
 
-const TARGETS: [Target; 1] = [Target(Who::Uncached, Workload::OwnKey, 1, 64, 3.0)];
+const TARGETS: [Target; 13] = [
+    Target(Who::Cached, Workload::OwnKey, 1, 1, 3.0),
+    Target(Who::Cached, Workload::Transfers, 1, 1, 3.0),
+    Target(Who::Cached, Workload::Counter, 1, 1, 3.0),
+    Target(Who::Cached, Workload::OwnKey, 1, 64, 6.0),
+    Target(Who::Cached, Workload::Transfers, 1, 64, 12.0),
+    Target(Who::Cached, Workload::Counter, 1, 64, 250.0),
+    Target(Who::Cached, Workload::OwnKey, 1, 256, 9.0),
+    Target(Who::Cached, Workload::Transfers, 1, 256, 10.0),
+    Target(Who::Cached, Workload::Counter, 1, 256, 1_500.0),
+    Target(Who::Uncached, Workload::OwnKey, 1, 64, 3.0),
+    Target(Who::Cached, Workload::OwnKey, 4, 64, 4.0),
+    Target(Who::Cached, Workload::Transfers, 4, 64, 5.0),
+    Target(Who::Cached, Workload::Counter, 4, 64, 50.0),
+];
 
 /// What was missed, in words. What was not measured cannot be missed, but the targets that were not tried are counted
 /// in the second part.

@@ -50,8 +50,12 @@ async fn wrong<S: Side>(workload: Workload, connect: impl AsyncFn(String) -> S) 
     panic!("{workload:?}: nothing was written");
 }
 
-async fn ours(url: String) -> Ours {
-    Ours::connect(&url, PREFIX).await.unwrap()
+async fn cached(url: String) -> Ours {
+    Ours::connect(&url, PREFIX, true).await.unwrap()
+}
+
+async fn uncached(url: String) -> Ours {
+    Ours::connect(&url, PREFIX, false).await.unwrap()
 }
 
 async fn by_hand(url: String) -> ByHand {
@@ -61,7 +65,8 @@ async fn by_hand(url: String) -> ByHand {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn txetcd_does_every_workload() {
     for workload in Workload::value_variants() {
-        assert_eq!(wrong(*workload, ours).await, [""; 0], "{workload:?}");
+        assert_eq!(wrong(*workload, cached).await, [""; 0], "{workload:?}");
+        assert_eq!(wrong(*workload, uncached).await, [""; 0], "{workload:?}");
     }
 }
 
@@ -109,7 +114,7 @@ async fn a_write_that_is_lost_or_made_twice_is_seen() {
         for times in [0, 2] {
             // No key can be inserted twice.
             if (*workload, times) != (Workload::Insert, 2) {
-                let careless = async |url| Careless { side: ours(url).await, times, was: Arc::default() };
+                let careless = async |url| Careless { side: uncached(url).await, times, was: Arc::default() };
                 assert_ne!(wrong(*workload, careless).await, [""; 0], "{workload:?}, {times}");
             }
         }

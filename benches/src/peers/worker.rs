@@ -21,13 +21,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn run(&self) -> Result<()> {
+        let (endpoint, prefix) = (&self.job.endpoint, &self.job.prefix);
         match self.who {
-            Who::Uncached => {
-                work(&Ours::connect(&self.job.endpoint, &self.job.prefix).await?, &self.job).await
-            }
-            Who::ByHand => {
-                work(&ByHand::connect(&self.job.endpoint, &self.job.prefix).await?, &self.job).await
-            }
+            Who::Cached => work(&Ours::connect(endpoint, prefix, true).await?, &self.job).await,
+            Who::Uncached => work(&Ours::connect(endpoint, prefix, false).await?, &self.job).await,
+            Who::ByHand => work(&ByHand::connect(endpoint, prefix).await?, &self.job).await,
             Who::Stm => Err("the STM is a program of its own".into()),
         }
     }
