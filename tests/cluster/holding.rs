@@ -15,6 +15,8 @@ use crate::random::Random;
 
 /// Far more than any of this takes, on a slow machine too.
 const LONG: Duration = Duration::from_secs(180);
+/// How long the workers wait for an answer: short, so that faults make them lose some.
+const SHORT: Duration = Duration::from_secs(2);
 /// The time of the workers' sessions: short, so that faults make them lose some.
 const TTL: Duration = Duration::from_secs(3);
 /// In front of all keys.
@@ -23,9 +25,9 @@ const NAMESPACE: &str = "app/";
 /// How often each item was finished: surely, and perhaps.
 type Finished = Arc<Mutex<BTreeMap<u32, (u32, u32)>>>;
 
-async fn connect(cluster: &Cluster, first: usize) -> Client {
+async fn connect(cluster: &Cluster, first: usize, request_timeout: Duration) -> Client {
     let builder = Client::builder().url(cluster.url(first)).namespace(NAMESPACE);
-    builder.request_timeout(Duration::from_secs(2)).connect().await.expect("a connection")
+    builder.request_timeout(request_timeout).connect().await.expect("a connection")
 }
 
 /// A session that is alive; another one if it was lost.
@@ -148,13 +150,14 @@ async fn locks_and_queues_through_faults() {
         let finished = Finished::default();
         let (mut holders, mut producers, mut consumers) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..3 {
-            let [holder, consumer] = [connect(&cluster, number).await, connect(&cluster, number).await];
+            let [holder, consumer] =
+                [connect(&cluster, number, SHORT).await, connect(&cluster, number, SHORT).await];
             let seed = seed * 10 + number as u64;
             holders.push(tokio::spawn(hold(holder, seed, done.clone())));
             consumers.push(tokio::spawn(consume(consumer, seed, finished.clone(), done.clone())));
         }
         for first in 0..2 {
-            let producer = connect(&cluster, first as usize).await;
+            let producer = connect(&cluster, first as usize, SHORT).await;
             producers.push(tokio::spawn(produce(producer, first, pushed.clone())));
         }
         let mut nemesis = Nemesis::new(seed, longest);
@@ -192,7 +195,7 @@ async fn locks_and_queues_through_faults() {
         assert!(acknowledged.iter().all(|wanted| log.iter().any(|(revision, _)| revision == wanted)));
 
         // Whatever is left is finished now.
-        let client = connect(&cluster, 0).await;
+        let client = connect(&cluster, 0, LONG).await;
         let queue = client.queue("q");
         let own = client.session(LONG).await.unwrap();
         while queue.count().await.unwrap() > 0 {

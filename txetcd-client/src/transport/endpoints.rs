@@ -8,11 +8,12 @@
 //! unless all have failed.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use futures_util::TryFutureExt as _;
 use futures_util::future::MapErr;
+use tokio::task::AbortHandle;
 use tonic::transport::Channel;
 use tower::util::Oneshot;
 use tower::{BoxError, Service, ServiceExt as _};
@@ -33,13 +34,16 @@ struct Member {
     channel: Channel,
     /// It failed, and has not answered since.
     failed: AtomicBool,
+    /// The task that asked it last.
+    probe: Mutex<Option<AbortHandle>>,
 }
 
 impl Endpoints {
     /// `members` are URLs and their channels, at least one.
     pub(crate) fn new(members: Vec<(String, Channel)>) -> Self {
         debug_assert!(!members.is_empty());
-        let member = |(url, channel)| Member { url, channel, failed: AtomicBool::new(false) };
+        let member =
+            |(url, channel)| Member { url, channel, failed: AtomicBool::new(false), probe: Mutex::default() };
         let members = members.into_iter().map(member).collect();
         Self(Arc::new(Inner { members, current: AtomicUsize::new(0) }))
     }
@@ -72,7 +76,8 @@ impl Endpoints {
         }
         let member = &self.0.members[index];
         if !member.failed.swap(true, Ordering::Relaxed) {
-            tokio::spawn(recover(Arc::downgrade(&self.0), index, member.channel.clone()));
+            let task = tokio::spawn(recover(Arc::downgrade(&self.0), index, member.channel.clone()));
+            *member.probe.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
         }
         let next = next(index, self.len(), |index| !self.0.members[index].failed.load(Ordering::Relaxed));
         let _ = self.0.current.compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed);
@@ -85,11 +90,19 @@ fn next(index: usize, count: usize, is_well: impl Fn(usize) -> bool) -> usize {
     round.find(|index| is_well(*index)).unwrap_or((index + 1) % count)
 }
 
-/// Waits until a member answers again, or nobody wants to know.
+/// Waits until a member answers again.
 async fn recover(endpoints: Weak<Inner>, index: usize, channel: Channel) {
-    probe::until_it_answers(channel, || endpoints.strong_count() > 0).await;
+    probe::until_it_answers(channel).await;
     if let Some(endpoints) = endpoints.upgrade() {
         endpoints.members[index].failed.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if let Some(probe) = self.probe.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            probe.abort();
+        }
     }
 }
 
@@ -110,7 +123,30 @@ impl Service<Request> for Endpoints {
 
 #[cfg(test)]
 mod tests {
-    use super::next;
+    use std::time::Duration;
+
+    use tokio::runtime::Handle;
+
+    use super::{Channel, Endpoints, next};
+
+    #[tokio::test]
+    async fn nobody_is_asked_any_more_once_the_endpoints_are_gone() {
+        // Nothing listens on the reserved port 0.
+        let member = |url: &'static str| (url.to_owned(), Channel::from_static(url).connect_lazy());
+        let endpoints = Endpoints::new(vec![member("http://127.0.0.1:0"), member("http://localhost:0")]);
+        endpoints.leave(0);
+        endpoints.leave(1);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(endpoints.failed(), ["http://127.0.0.1:0", "http://localhost:0"]);
+        assert!(Handle::current().metrics().num_alive_tasks() >= 2);
+        drop(endpoints);
+        let ended = async {
+            while Handle::current().metrics().num_alive_tasks() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), ended).await.expect("all tasks to end");
+    }
 
     #[test]
     fn one_that_is_well_is_next() {

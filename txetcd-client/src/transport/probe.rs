@@ -18,13 +18,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Asks again and again, as long as that is wanted.
-pub(super) async fn until_it_answers(channel: Channel, is_wanted: impl Fn() -> bool) {
+/// Asks again and again.
+pub(super) async fn until_it_answers(channel: Channel) {
     let mut pause = PAUSE;
-    while is_wanted() {
-        if answers(&channel).await {
-            return;
-        }
+    while !answers(&channel).await {
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
