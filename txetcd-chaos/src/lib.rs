@@ -1,5 +1,6 @@
 //! The proof behind txetcd's promises, which anyone can run.
 //!
-//! [`history`] is what the workloads write down, and what a checker of any make can read.
+//! [`history`] is what the workloads write down, and what a checker of any make can read. [`check`] judges it.
 
+pub mod check;
 pub mod history;
