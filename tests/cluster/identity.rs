@@ -7,8 +7,8 @@ use futures_util::StreamExt as _;
 use tempfile::TempDir;
 use txetcd::{Client, Error};
 
-use crate::member::{Member, free_port};
 use crate::own_server::{binaries, temporary_directory};
+use txetcd_chaos::cluster::{Member, free_port};
 
 /// A server of one member on these ports, with data of its own. Its cluster id follows from its peer URL.
 fn server(binary: &Path, port: u16, peer_port: u16) -> (Member, TempDir) {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transaction {
+pub struct Transaction<O = Op> {
     /// Who ran it. A process runs one transaction after the other.
     pub process: u64,
     /// Its number, unique in the history.
@@ -27,7 +27,7 @@ pub struct Transaction {
     /// Whether it was applied. `None` where that is not known: it may have been, and may still be.
     pub ok: Option<bool>,
     /// What it did, in order.
-    pub ops: Vec<Op>,
+    pub ops: Vec<O>,
 }
 
 /// What a transaction did with a key.

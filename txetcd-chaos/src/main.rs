@@ -17,13 +17,20 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Runs clients on a cluster under faults, and judges what they saw
+    Run(command::run::Run),
     /// Looks for anomalies in a history
     Check(command::check::Check),
+    /// A client process of a run
+    #[command(hide = true)]
+    Client(command::client::Client),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),
+        Command::Client(client) => client.execute(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
