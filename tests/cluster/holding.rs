@@ -8,10 +8,9 @@ use std::time::Duration;
 use etcd_client::WatchOptions;
 use txetcd::{Client, Error, Op, Session, Txn};
 
-use crate::cluster::Cluster;
-use crate::nemesis::Nemesis;
 use crate::own_server::binaries;
 use crate::random::Random;
+use txetcd_chaos::cluster::Cluster;
 
 /// Far more than any of this takes, on a slow machine too.
 const LONG: Duration = Duration::from_secs(180);
@@ -145,7 +144,7 @@ async fn locks_and_queues_through_faults() {
     for (name, binary) in binaries() {
         let seed = crate::seed();
         println!("on etcd {name}, seed {seed}");
-        let mut cluster = Cluster::start(&binary).await;
+        let mut cluster = crate::cluster(&binary).await;
         let (done, pushed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let finished = Finished::default();
         let (mut holders, mut producers, mut consumers) = (Vec::new(), Vec::new(), Vec::new());
@@ -160,7 +159,7 @@ async fn locks_and_queues_through_faults() {
             let producer = connect(&cluster, first as usize, SHORT).await;
             producers.push(tokio::spawn(produce(producer, first, pushed.clone())));
         }
-        let mut nemesis = Nemesis::new(seed, longest);
+        let mut nemesis = crate::nemesis(longest);
         for _ in 0..faults {
             nemesis.strike(&mut cluster).await;
         }

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use txetcd::codec::Utf8;
 use txetcd::{Client, Database, Error, PMap};
 
-use crate::member::{Member, free_port};
 use crate::own_server::{binaries, temporary_directory};
+use txetcd_chaos::cluster::{Member, free_port};
 
 const NAMES: PMap<u32, String, Utf8> = PMap::at(1);
 

@@ -10,15 +10,26 @@ mod own_server;
 #[allow(dead_code)]
 mod random;
 
-mod cluster;
 mod endpoints;
 mod holding;
 mod identity;
-mod member;
-mod nemesis;
-mod proxy;
 mod tables;
 mod watching;
+
+use std::path::Path;
+use std::time::Duration;
+
+use txetcd_chaos::cluster::{Cluster, FAULTS, Nemesis};
+
+/// A cluster in which no request is lost or late by itself.
+async fn cluster(binary: &Path) -> Cluster {
+    Cluster::start(binary, own_server::temporary_directory(), None).await
+}
+
+/// One that does all faults; in a short run, those that do not take a member for long.
+fn nemesis(longest: Duration) -> Nemesis {
+    Nemesis::new(seed(), longest, if full() { &FAULTS } else { &FAULTS[..6] })
+}
 
 /// Whether the long runs are asked for.
 fn full() -> bool {

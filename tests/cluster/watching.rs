@@ -8,11 +8,9 @@ use etcd_client::{EventType, WatchOptions};
 use futures_util::StreamExt as _;
 use txetcd::{Client, KeySet, Op, Txn, WatchEvent, WatchStream};
 
-use crate::cluster::Cluster;
-use crate::nemesis::Nemesis;
 use crate::own_server::binaries;
-use crate::proxy::Mode;
 use crate::random::Random;
+use txetcd_chaos::cluster::{Cluster, Mode};
 
 /// Far more than any of this takes, on a slow machine too.
 const LONG: Duration = Duration::from_secs(120);
@@ -105,7 +103,7 @@ async fn a_watch_through_faults_brings_the_history_of_etcd() {
     for (name, binary) in binaries() {
         let seed = crate::seed();
         println!("on etcd {name}, seed {seed}");
-        let mut cluster = Cluster::start(&binary).await;
+        let mut cluster = crate::cluster(&binary).await;
         let urls = [0, 1, 2].map(|first| cluster.url(first));
         let connect = |first: usize| {
             let timeout = Duration::from_secs(2);
@@ -123,7 +121,7 @@ async fn a_watch_through_faults_brings_the_history_of_etcd() {
             let client = connect(writer as usize % 3).await.unwrap();
             writers.push(tokio::spawn(write(client, writer, done.clone(), written.clone())));
         }
-        let mut nemesis = Nemesis::new(seed, longest);
+        let mut nemesis = crate::nemesis(longest);
         let mut struck = 0;
         while struck < faults || written.load(Ordering::Relaxed) < changes {
             if struck < faults && written.load(Ordering::Relaxed) >= changes / (faults + 1) * struck {
@@ -158,7 +156,7 @@ async fn a_watch_through_faults_brings_the_history_of_etcd() {
 async fn leaves_the_member(cut_off: impl Fn(&mut Cluster)) {
     for (name, binary) in binaries() {
         println!("on etcd {name}");
-        let mut cluster = Cluster::start(&binary).await;
+        let mut cluster = crate::cluster(&binary).await;
         let watching = Client::connect(cluster.url(0)).await.unwrap();
         let mut changes = watching.watch("a").stream().await.unwrap();
         assert_eq!(watching.endpoint(), cluster.url_of(0));

@@ -11,13 +11,17 @@ use tokio::task::AbortHandle;
 
 /// What happens to connections.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Everything passes.
     Pass,
     /// Connections are closed, and new ones are closed at once.
     Cut,
     /// Connections stay open, and nothing passes, in neither direction. What was sent arrives after this.
     Hold,
+    /// As `Hold`, but what the client sends passes.
+    HoldAnswers,
+    /// As `Hold`, but what the client is sent passes.
+    HoldRequests,
     /// Everything passes so much later.
     Delay(Duration),
     /// As `Cut`, for connections that these members of a cluster have opened to their peer, by their ids.
@@ -25,7 +29,7 @@ pub(crate) enum Mode {
 }
 
 /// A proxy. Its tasks end when it is dropped.
-pub(crate) struct Proxy {
+pub struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
     task: AbortHandle,
@@ -33,7 +37,11 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// A proxy in front of a port of this machine.
-    pub(crate) async fn to(port: u16) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// If it cannot listen.
+    pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (mode, observed) = watch::channel(Mode::Pass);
@@ -48,11 +56,13 @@ impl Proxy {
         Self { address, mode, task: task.abort_handle() }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it listens.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn set(&self, mode: Mode) {
+    /// What happens from now on, to connections that exist, too.
+    pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 }
@@ -85,11 +95,11 @@ async fn carry(client: TcpStream, port: u16, mut mode: watch::Receiver<Mode>) {
         _ => false,
     };
     let both_ways = async {
-        held_back(&mut mode.clone()).await;
+        held_back(&mut mode.clone(), Mode::HoldRequests).await;
         if server_out.write_all(&first).await.is_ok() {
             tokio::join!(
-                forward(client_in, server_out, mode.clone()),
-                forward(server_in, client_out, mode.clone())
+                forward(client_in, server_out, mode.clone(), Mode::HoldRequests),
+                forward(server_in, client_out, mode.clone(), Mode::HoldAnswers)
             );
         }
     };
@@ -108,10 +118,16 @@ async fn beginning(connection: &mut OwnedReadHalf) -> Vec<u8> {
     bytes
 }
 
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
+/// Carries one direction, which `hold` holds back as [`Mode::Hold`] does.
+async fn forward(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut mode: watch::Receiver<Mode>,
+    hold: Mode,
+) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        held_back(&mut mode).await;
+        held_back(&mut mode, hold.clone()).await;
         if to.write_all(&bytes[..count]).await.is_err() {
             break;
         }
@@ -119,8 +135,8 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watc
     let _ = to.shutdown().await;
 }
 
-async fn held_back(mode: &mut watch::Receiver<Mode>) {
-    let delay = match mode.wait_for(|mode| *mode != Mode::Hold).await.as_deref() {
+async fn held_back(mode: &mut watch::Receiver<Mode>, hold: Mode) {
+    let delay = match mode.wait_for(|mode| *mode != Mode::Hold && *mode != hold).await.as_deref() {
         Ok(Mode::Delay(delay)) => *delay,
         _ => return,
     };

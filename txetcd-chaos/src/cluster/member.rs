@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A member and its data. The process ends when this is dropped, and with the test's process in any case.
-pub(crate) struct Member {
+pub struct Member {
     binary: PathBuf,
     arguments: Vec<String>,
     running: Option<Running>,
@@ -20,12 +20,17 @@ struct Running {
 }
 
 impl Member {
-    pub(crate) fn new(binary: &Path, arguments: Vec<String>) -> Self {
+    /// A member that is not running yet: the program, and its arguments.
+    pub fn new(binary: &Path, arguments: Vec<String>) -> Self {
         Self { binary: binary.to_owned(), arguments, running: None }
     }
 
     /// Starts the process, on the data that it left.
-    pub(crate) fn start(&mut self) {
+    ///
+    /// # Panics
+    ///
+    /// If it is running, or no shell can be started.
+    pub fn start(&mut self) {
         assert!(self.running.is_none(), "the member is running");
         // The shell kills the server when its input ends, which it does with this process.
         let mut shell = Command::new("sh")
@@ -43,7 +48,7 @@ impl Member {
     }
 
     /// Kills the process at once, running or paused.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut running) = self.running.take() {
             drop(running.shell.stdin.take());
             let _ = running.shell.wait();
@@ -51,12 +56,17 @@ impl Member {
     }
 
     /// Stops the process where it stands, as a machine that stalls does.
-    pub(crate) fn pause(&self) {
+    pub fn pause(&self) {
         self.signal("-STOP");
     }
 
+    /// Asks the process to end in an orderly way. It is still to be [killed](Self::kill), to be sure.
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
     /// Lets a paused process go on.
-    pub(crate) fn resume(&self) {
+    pub fn resume(&self) {
         self.signal("-CONT");
     }
 
@@ -75,7 +85,11 @@ impl Drop for Member {
 
 /// A port that is free, and that no outgoing connection takes while a member is down: below the range that systems
 /// take those from.
-pub(crate) fn free_port() -> u16 {
+///
+/// # Panics
+///
+/// If there is none.
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 10_000).expect("a small number");
     for _ in 0..10_000 {
