@@ -1,0 +1,3 @@
+//! The subcommands: their arguments, and what each prints. The work is done in the library.
+
+pub(crate) mod check;

@@ -1,0 +1,32 @@
+//! `txetcd-chaos`: faults on a cluster, and the checker of what transactions saw meanwhile.
+//!
+//! Exit codes: 0 nothing found, 1 an anomaly, 2 it could not be decided, or something else went wrong.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod command;
+
+#[derive(Parser)]
+#[command(about = "Faults on a cluster, and the checker of what transactions saw meanwhile")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Looks for anomalies in a history
+    Check(command::check::Check),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Check(check) => check.execute(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}
