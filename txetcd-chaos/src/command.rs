@@ -1,3 +1,4 @@
 //! The subcommands: their arguments, and what each prints. The work is done in the library.
 
 pub(crate) mod check;
+pub(crate) mod simulate;

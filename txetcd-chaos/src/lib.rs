@@ -1,5 +1,7 @@
 //! The proof behind txetcd's promises, which anyone can run.
 //!
-//! [`history`] is what the workloads write down, and what a checker of any make can read.
+//! [`history`] is what the workloads write down, and what a checker of any make can read. [`simulate`] runs all of
+//! txetcd on one thread, in simulated time.
 
 pub mod history;
+pub mod simulate;

@@ -19,11 +19,14 @@ struct Arguments {
 enum Command {
     /// Looks for anomalies in a history
     Check(command::check::Check),
+    /// Runs transactions on one thread, in simulated time, under faults that come from seeds
+    Simulate(command::simulate::Simulate),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Check(check) => check.execute(),
+        Command::Simulate(simulate) => simulate.execute(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
