@@ -84,8 +84,10 @@ impl Link {
         Arc::new(Shared(self.clone()))
     }
 
+    /// From now on there are no faults.
     pub(super) fn calm(&self) {
-        self.state().weather = Weather::Calm;
+        let mut state = self.state();
+        (state.weather, state.still_until) = (Weather::Calm, Instant::now());
     }
 
     /// The process is killed: what was sent arrives, and nothing else ever is.
