@@ -21,9 +21,9 @@ pub struct Transaction {
     /// Its number, unique in the history.
     pub index: u64,
     /// When it was begun, in nanoseconds of a clock that all processes share and that never goes back.
-    pub start_ns: u64,
+    pub start_ns: i64,
     /// When its outcome was known, on the same clock.
-    pub end_ns: u64,
+    pub end_ns: i64,
     /// Whether it was applied. `None` where that is not known: it may have been, and may still be.
     pub ok: Option<bool>,
     /// What it did, in order.
@@ -35,8 +35,8 @@ pub struct Transaction {
 pub enum Op {
     /// `["append", key, element]`. An element is appended to a key at most once in a history.
     Append(u64, u64),
-    /// `["r", key, [element, ...]]`; `["r", key, null]` where nothing was found, and where the transaction was not
-    /// applied for sure, so that what it saw does not count.
+    /// `["r", key, [element, ...]]`; `["r", key, null]` where nothing was found. What a transaction read counts
+    /// only if it was applied for sure.
     Read(u64, Option<Vec<u64>>),
 }
 

@@ -11,6 +11,7 @@ use super::Run;
 use super::network::Call;
 use super::settings::Settings;
 use super::workload::Registers;
+use crate::check::check;
 use crate::history::{Op, Transaction};
 
 /// What a run wrote down. Clones share it.
@@ -30,6 +31,7 @@ struct Numbers {
     values: AtomicU64,
     transactions: AtomicU64,
     unknown: AtomicU64,
+    now: AtomicU64,
 }
 
 #[derive(Default)]
@@ -83,17 +85,28 @@ impl Record {
         next(&self.numbers.unknown);
     }
 
-    /// Nanoseconds since the run began.
+    /// Nanoseconds since the run began, and a little more each time: on one thread one thing happens after the other,
+    /// though simulated time stands still meanwhile.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = elapsed.max(self.numbers.now.load(Ordering::Relaxed) + 1);
+        self.numbers.now.store(now, Ordering::Relaxed);
+        now
     }
 
     pub(super) fn entry(&self, process: u64) -> Entry {
         Entry { record: self.clone(), process, start_ns: self.now(), ops: Vec::new(), ok: None }
     }
 
+    /// Judges it all.
     pub(super) fn finish(&self) -> Run {
-        let Lines { history, violations, trace } = std::mem::take(&mut *self.lines());
+        let Lines { mut history, mut violations, trace } = std::mem::take(&mut *self.lines());
+        history.sort_by_key(|transaction| transaction.start_ns);
+        match check(&history) {
+            Ok(report) if report.is_valid() => {}
+            Ok(report) => violations.push(report.to_string()),
+            Err(undecided) => violations.push(undecided.to_string()),
+        }
         Run {
             history,
             violations,
