@@ -1,6 +1,6 @@
 //! [`Record`]: what a run wrote down, and the one place that knows what time it is in it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ struct Numbers {
     values: AtomicU64,
     transactions: AtomicU64,
     unknown: AtomicU64,
-    now: AtomicU64,
+    now: AtomicI64,
 }
 
 #[derive(Default)]
@@ -87,8 +87,8 @@ impl Record {
 
     /// Nanoseconds since the run began, and a little more each time: on one thread one thing happens after the other,
     /// though simulated time stands still meanwhile.
-    pub(super) fn now(&self) -> u64 {
-        let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    pub(super) fn now(&self) -> i64 {
+        let elapsed = i64::try_from(self.start.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let now = elapsed.max(self.numbers.now.load(Ordering::Relaxed) + 1);
         self.numbers.now.store(now, Ordering::Relaxed);
         now
@@ -127,7 +127,7 @@ impl Record {
 pub(super) struct Entry {
     record: Record,
     process: u64,
-    start_ns: u64,
+    start_ns: i64,
     pub(super) ops: Vec<Op>,
     pub(super) ok: Option<bool>,
 }

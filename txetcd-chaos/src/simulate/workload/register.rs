@@ -22,8 +22,8 @@ struct Access {
     key: u32,
     /// 0 if there was nothing.
     value: u64,
-    start: u64,
-    end: u64,
+    start: i64,
+    end: i64,
     kind: Kind,
 }
 
@@ -59,7 +59,7 @@ struct Writing<'r> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.access.end = if self.access.kind == Kind::Perhaps { u64::MAX } else { self.record.now() };
+        self.access.end = if self.access.kind == Kind::Perhaps { i64::MAX } else { self.record.now() };
         self.record.registers.push(self.access.clone());
     }
 }
@@ -75,7 +75,7 @@ pub(super) async fn run(step: &mut Step) -> Result<(), Error> {
     }
     let value = record.next_value();
     let mut writing =
-        Writing { record, access: Access { key, value, start, end: u64::MAX, kind: Kind::Perhaps } };
+        Writing { record, access: Access { key, value, start, end: i64::MAX, kind: Kind::Perhaps } };
     let written = db.write(async |txn| Register::table().put(txn, &Register { key, value })).await;
     writing.access.kind = match &written {
         Ok(()) => Kind::Written,
@@ -125,7 +125,7 @@ fn stale(accesses: &[Access]) -> Vec<String> {
 mod tests {
     use super::{Access, Kind, stale};
 
-    fn access(kind: Kind, value: u64, start: u64, end: u64) -> Access {
+    fn access(kind: Kind, value: u64, start: i64, end: i64) -> Access {
         Access { key: 1, value, start, end, kind }
     }
 
@@ -136,7 +136,7 @@ mod tests {
             access(Kind::Written, 1, 2, 5),
             access(Kind::Written, 2, 4, 6),
             access(Kind::Read, 1, 7, 8),
-            access(Kind::Perhaps, 3, 3, u64::MAX),
+            access(Kind::Perhaps, 3, 3, i64::MAX),
             access(Kind::Read, 3, 20, 21),
         ];
         assert_eq!(stale(&accesses), [""; 0]);
