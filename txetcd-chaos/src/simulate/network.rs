@@ -13,6 +13,9 @@ use super::record::Record;
 /// One call in so many goes wrong.
 const ONE_IN: u8 = 4;
 
+/// After one message in so many, its process stands still, where things break.
+const STANDS_STILL: u32 = 60;
+
 /// Where nothing breaks, no more calls to one service go wrong in a row.
 const IN_A_ROW: u32 = 4;
 
@@ -95,11 +98,6 @@ impl Link {
         self.state().weather = Weather::Dead;
     }
 
-    /// Nothing moves for so long.
-    pub(super) fn stand_still(&self, time: Duration) {
-        self.state().still_until = Instant::now() + time;
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,9 +149,16 @@ impl Faults for Shared {
     }
 
     fn latency(&self, _: &str) -> Duration {
-        let most = self.0.record.settings.latency;
+        let settings = &self.0.record.settings;
         let mut state = self.0.state();
-        let usual = Duration::from_millis(state.random.u64(..=most));
-        state.still_until.duration_since(Instant::now()) + usual
+        let usual = Duration::from_millis(state.random.u64(..=settings.latency));
+        let still = state.still_until.duration_since(Instant::now());
+        let storm = settings.breaks && state.weather == Weather::Storm;
+        if storm && still.is_zero() && state.random.u32(..STANDS_STILL) == 0 {
+            // This message is on its way; the answer to it waits, at times for longer than the process's lease lives.
+            let time = settings.session_ttl.mul_f64(state.random.f64() * 2.0);
+            state.still_until = Instant::now() + time;
+        }
+        still + usual
     }
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use txetcd::embedded::Store;
 use txetcd::{Database, DatabaseBuilder};
 
-use super::aborted::Aborted;
 use super::follower::Follower;
 use super::network::Link;
 use super::record::{Record, pause};
@@ -41,7 +40,7 @@ impl Process {
             let process = Self::start(&store, &record, &mut random).await;
             let mut tasks = process.tasks(&mut random);
             let life = Duration::from_millis(random.u64(..=10_000));
-            drop(timeout(life, process.disturbed(&mut tasks, random.fork())).await);
+            drop(timeout(life, process.join(&mut tasks)).await);
             if random.bool() {
                 process.link.kill();
             }
@@ -51,7 +50,7 @@ impl Process {
         }
         let process = Self::start(&store, &record, &mut random).await;
         let mut tasks = process.tasks(&mut random);
-        process.disturbed(&mut tasks, random).await;
+        process.join(&mut tasks).await;
         process
     }
 
@@ -87,21 +86,6 @@ impl Process {
             });
         }
         tasks
-    }
-
-    /// Waits for the tasks. Where things break, the process stands still now and then, at times for longer than its
-    /// lease lives.
-    async fn disturbed(&self, tasks: &mut JoinSet<()>, mut random: Rng) {
-        let (link, ttl) = (self.link.clone(), self.record.settings.session_ttl);
-        let _disturbing = self.record.settings.breaks.then(|| {
-            Aborted::spawn(async move {
-                loop {
-                    sleep(ttl.mul_f64(random.f64() * 2.0)).await;
-                    link.stand_still(ttl.mul_f64(random.f64() * 2.0));
-                }
-            })
-        });
-        self.join(tasks).await;
     }
 
     async fn join(&self, tasks: &mut JoinSet<()>) {
@@ -150,5 +134,6 @@ pub(super) fn connect(store: &Store, record: &Record) -> DatabaseBuilder {
         .store(store)
         .session_ttl(settings.session_ttl)
         .request_timeout(settings.request_timeout)
+        .transaction_timeout(settings.transaction_timeout)
         .max_txn_ops(settings.max_txn_ops)
 }

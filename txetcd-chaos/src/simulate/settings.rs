@@ -29,10 +29,11 @@ pub(super) struct Settings {
     pub(super) latency: u64,
     /// How much later a late request arrives, in milliseconds.
     pub(super) late: std::ops::Range<u64>,
-    /// Whether processes are paused, cut off, dropped and killed.
+    /// Whether processes stand still, are dropped and are killed.
     pub(super) breaks: bool,
     /// Of the engine.
     pub(super) session_ttl: Duration,
+    pub(super) transaction_timeout: Duration,
     pub(super) request_timeout: Duration,
     pub(super) max_txn_ops: usize,
     /// How often the store forgets its past, on average.
@@ -48,8 +49,8 @@ impl Settings {
         }
         Self {
             processes: random.usize(2..=4),
-            tasks: random.usize(1..=4),
-            transactions: random.usize(4..=10),
+            tasks: *random.choice(&[1, 2, 4, 8]).unwrap_or(&2),
+            transactions: random.usize(3..=8),
             workloads,
             keys: *random.choice(&[3, 6, 6, 30]).unwrap_or(&6),
             group: *random.choice(&[1, 3, 20]).unwrap_or(&1),
@@ -59,7 +60,8 @@ impl Settings {
             late: random.choice(&[4..30, 4..30, 200..1_500, 1_000..40_000]).cloned().unwrap_or(4..30),
             breaks,
             // Where nothing breaks, a session lives through every fault.
-            session_ttl: Duration::from_secs(if breaks { random.u64(2..=10) } else { 60 }),
+            session_ttl: Duration::from_secs(if breaks { random.u64(2..=40) } else { 60 }),
+            transaction_timeout: Duration::from_secs(if breaks { random.u64(8..=30) } else { 30 }),
             request_timeout: Duration::from_millis(random.u64(500..=2_000)),
             max_txn_ops: *random.choice(&[128, 128, 24, 12]).unwrap_or(&128),
             compaction: random.bool().then(|| Duration::from_millis(random.u64(20..=2_000))),
