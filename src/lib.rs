@@ -65,10 +65,10 @@ pub use txetcd_core::key::{Key, KeyError, KeyLike, KeyPrefix};
 pub use txetcd_core::persist::{Field, Keyed, Persist, Place};
 pub use txetcd_core::{
     At, Change, ChangeStream, Database, DatabaseBuilder, Index, IndexDeclaration, IndexInfo, IndexReport,
-    IndexState, IndexValue, Leased, LeasedPMap, Live, LiveIter, Many, Migrate, MigrateProgress, Oid,
-    OnDelete, PMap, Page, Read, ReadTxn, Rebuild, RebuildProgress, ReferenceDeclaration, Scan, Stats, Status,
-    Stored, Table, TableInfo, TableWatch, Timestamp, TimestampError, Token, TxnFn, Unique, Uuid, Verify,
-    WriteTxn, codec, pmap,
+    IndexState, IndexValue, IndexWatch, Leased, LeasedPMap, Live, LiveIter, Many, Migrate, MigrateProgress,
+    Oid, OnDelete, PMap, Page, Read, ReadTxn, Rebuild, RebuildProgress, ReferenceDeclaration, Scan, Stale,
+    Stats, Status, Stored, Table, TableInfo, TableWatch, Timestamp, TimestampError, Token, TxnFn, Unique,
+    Uuid, Verify, WriteTxn, codec, pmap,
 };
 pub use txetcd_derive::{Key, Persist};
 

@@ -46,7 +46,11 @@ pub(crate) struct OwnServer {
 impl OwnServer {
     /// Starts a server and waits until it answers. With arguments for TLS, it is an `https` server.
     pub(crate) fn start(binary: &Path, arguments: &[&str]) -> Self {
-        let directory = temporary_directory();
+        Self::start_in(temporary_directory(), binary, arguments)
+    }
+
+    /// The same, with its data in this directory.
+    pub(crate) fn start_in(directory: TempDir, binary: &Path, arguments: &[&str]) -> Self {
         let secure = arguments.iter().any(|argument| argument.starts_with("--cert-file"));
         let [port, peer_port] = free_ports();
         let scheme = if secure { "https" } else { "http" };

@@ -1,12 +1,34 @@
 //! Queues: every item to one consumer that finishes it, in order, whoever dies on the way.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::coordination::{LONG, MISHAPS, Polled, drop_after, faulty, session, soon, until_keys};
 use crate::random::Random;
-use txetcd::{Op, Txn};
+use tokio::runtime::Handle;
+use txetcd::{Client, KeySet, Op, Txn};
+use txetcd_core::client::{Fault, Faults};
+
+/// Puts a key before a transaction of another client is sent.
+struct Meanwhile {
+    /// Before which one.
+    at: u64,
+    seen: AtomicU64,
+    client: Client,
+    key: Vec<u8>,
+}
+
+impl Faults for Meanwhile {
+    fn next(&self, path: &str) -> Fault {
+        if path.ends_with("KV/Txn") && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
+            let put = async { self.client.put(self.key.as_slice(), "").await };
+            tokio::task::block_in_place(|| Handle::current().block_on(put)).unwrap();
+        }
+        Fault::None
+    }
+}
 
 stores! {
     async fn items_come_in_the_order_in_which_they_were_pushed(store) {
@@ -99,6 +121,42 @@ stores! {
         let mut served = served.lock().unwrap().clone();
         served.sort_unstable();
         assert_eq!(served, [(0, 0), (1, 1), (2, 2), (3, 3)]);
+    }
+
+    async fn a_consumer_that_has_lost_its_place_in_the_line_gets_nothing(store) {
+        let [db, other] = [store.connect().await, store.connect().await];
+        let waiting = tokio::spawn({
+            let db = db.clone();
+            async move {
+                let own = session(db.client()).await;
+                soon(db.client().queue("q").pop(&own)).await.map(drop)
+            }
+        });
+        until_keys(other.client(), 1).await;
+        // It waits for an item, with its turn; that is taken from it.
+        assert_eq!(other.client().delete(KeySet::prefix([0xff, 0xff, b'c'])).await.unwrap().deleted(), 1);
+        other.client().queue("q").push("a").await.unwrap();
+        let error = soon(waiting).await.unwrap().unwrap_err();
+        assert!(error.is_lock_lost(), "{error:?}");
+        let own = session(other.client()).await;
+        assert_eq!(soon(other.client().queue("q").pop(&own)).await.unwrap().value(), b"a");
+    }
+
+    async fn an_item_that_is_claimed_meanwhile_is_not_delivered(store) {
+        let other = store.connect().await;
+        other.client().queue("q").push("a").await.unwrap();
+        let items = other.client().get(KeySet::prefix([0xff, 0xff, b'c'])).await.unwrap().into_kvs();
+        // The claim of somebody else: `c` instead of `i` before the 28 bytes of the item, and a name.
+        let item = items.iter().find(|kv| kv.value() == b"a").expect("the item").key();
+        let mut claim = [item, &[0; 16]].concat();
+        claim[item.len() - 29] = b'c';
+        // It comes between looking for the first item and claiming that: the third transaction, after the place in the line.
+        let meanwhile = Arc::new(Meanwhile { at: 3, seen: AtomicU64::new(0), client: other.client().clone(), key: claim });
+        let db = store.builder().faults(meanwhile.clone()).connect().await.unwrap();
+        let own = session(db.client()).await;
+        meanwhile.seen.store(0, Ordering::SeqCst);
+        assert!(soon(db.client().queue("q").try_pop(&own)).await.unwrap().is_none());
+        assert!(meanwhile.seen.load(Ordering::SeqCst) >= 3);
     }
 
     async fn a_consumer_can_be_dropped_at_every_await(store) {

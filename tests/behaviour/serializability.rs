@@ -146,15 +146,26 @@ async fn state_at(db: &Database, revision: i64) -> State {
     rows.into_iter().map(|row| (row.id, row.balance)).collect()
 }
 
-async fn check(observer: &Database, marker: u32, steps: &[Step]) {
-    let revision =
-        committed_at(observer, marker).await.expect("the marker of a transaction that returned Ok");
-    let before = state_at(observer, revision - 1).await;
-    let mut state = before.clone();
-    for step in steps {
-        assert!(step.holds(&mut state), "revision {revision}: {step:?} of {steps:?} on {before:?}");
+/// Whether these transactions, which were applied together, lead from one state to the other in some order, and were told
+/// the truth.
+fn fits(before: &State, transactions: &[&[Step]], after: &State) -> bool {
+    if transactions.is_empty() {
+        return before == after;
     }
-    assert_eq!(state, state_at(observer, revision).await, "revision {revision}: {steps:?} on {before:?}");
+    (0..transactions.len()).any(|first| {
+        let mut state = before.clone();
+        let rest: Vec<&[Step]> = [&transactions[..first], &transactions[first + 1..]].concat();
+        transactions[first].iter().all(|step| step.holds(&mut state)) && fits(&state, &rest, after)
+    })
+}
+
+async fn check(observer: &Database, history: BTreeMap<i64, Vec<Vec<Step>>>) {
+    for (revision, transactions) in history {
+        let before = state_at(observer, revision - 1).await;
+        let after = state_at(observer, revision).await;
+        let steps: Vec<&[Step]> = transactions.iter().map(Vec::as_slice).collect();
+        assert!(fits(&before, &steps, &after), "revision {revision}: {steps:?} from {before:?} to {after:?}");
+    }
 }
 
 /// Runs transactions on several connections at once, with a fault at one request in so many, or none for 0.
@@ -175,13 +186,13 @@ async fn run(store: &Store, seed: u64, transactions: u64, fault_one_in: u64) {
             let db = databases[task as usize % databases.len()].clone();
             let (observer, markers) = (observer.clone(), markers.clone());
             tokio::spawn(async move {
-                let mut committed = 0;
+                let mut committed = Vec::new();
                 for number in 0..transactions {
                     let marker = markers.fetch_add(1, Ordering::Relaxed);
                     match transact(&db, seed * 1_000_003 + task * 10_007 + number, marker).await {
                         Ok(steps) => {
-                            committed += 1;
-                            check(&observer, marker, &steps).await;
+                            let revision = committed_at(&observer, marker).await;
+                            committed.push((revision.expect("the marker of what was committed"), steps));
                         }
                         Err(error) => {
                             assert!(error.is_already_exists() || error.is_too_large(), "{error}");
@@ -198,9 +209,14 @@ async fn run(store: &Store, seed: u64, transactions: u64, fault_one_in: u64) {
         })
         .collect();
     let mut committed = 0;
+    let mut history: BTreeMap<i64, Vec<Vec<Step>>> = BTreeMap::new();
     for task in tasks {
-        committed += task.await.unwrap();
+        for (revision, steps) in task.await.unwrap() {
+            committed += 1;
+            history.entry(revision).or_default().push(steps);
+        }
     }
+    check(&observer, history).await;
     assert!(committed > TASKS * transactions / 3, "only {committed} were committed");
 }
 

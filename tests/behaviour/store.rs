@@ -8,7 +8,8 @@ use txetcd::{Database, DatabaseBuilder, Persist, Uuid, embedded};
 use crate::own_server::{OwnServer, binaries, temporary_directory};
 use crate::servers::servers;
 
-/// Makes of each function one test on memory, one on a file, and one on all etcd servers.
+/// Makes of each function one test on memory, one on memory with cached tables, one on a file, and one on all etcd
+/// servers.
 macro_rules! stores {
     ($($(#[$meta:meta])* async fn $name:ident($store:ident) $body:block)*) => {$(
         mod $name {
@@ -20,6 +21,11 @@ macro_rules! stores {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn memory() {
                 on(&$crate::store::Store::memory()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn cached() {
+                on(&$crate::store::Store::cached()).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,6 +79,8 @@ pub(crate) struct Blob {
 pub(crate) struct Store {
     place: Place,
     namespace: String,
+    /// Whether the connections cache tables.
+    pub(crate) is_cached: bool,
 }
 
 enum Place {
@@ -84,6 +92,10 @@ impl Store {
     pub(crate) fn memory() -> Self {
         let store = embedded::Store::memory().expect("a store in memory");
         Self::new(Place::Embedded { store, _directory: None })
+    }
+
+    pub(crate) fn cached() -> Self {
+        Self { is_cached: true, ..Self::memory() }
     }
 
     pub(crate) fn embedded() -> Self {
@@ -101,12 +113,15 @@ impl Store {
     }
 
     fn new(place: Place) -> Self {
-        Self { place, namespace: format!("test-{}/", Uuid::new_v4()) }
+        Self { place, namespace: format!("test-{}/", Uuid::new_v4()), is_cached: false }
     }
 
     /// A connection of its own, as another process would have it.
     pub(crate) fn builder(&self) -> DatabaseBuilder {
-        let builder = Database::builder().namespace(self.namespace.as_str());
+        let mut builder = Database::builder().namespace(self.namespace.as_str());
+        if self.is_cached {
+            builder = builder.cached::<User>().cached::<Account>().cached::<Blob>();
+        }
         match &self.place {
             Place::Embedded { store, .. } => builder.store(store),
             Place::Server { url, .. } => builder.url(url),

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tempfile::TempDir;
-use txetcd::{Client, Error};
+use txetcd::codec::Utf8;
+use txetcd::{Client, Database, Error, PMap};
 
 use crate::member::{Member, free_port};
 use crate::own_server::{binaries, temporary_directory};
+
+const NAMES: PMap<u32, String, Utf8> = PMap::at(1);
 
 /// A server of one member on these ports, with data of its own. Its cluster id follows from its peer URL.
 fn server(binary: &Path, port: u16, peer_port: u16) -> (Member, TempDir) {
@@ -86,4 +89,35 @@ async fn another_cluster_is_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_lost_its_data_is_noticed() {
     is_noticed(true, "restored from a backup").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_of_two_clusters_are_noticed_when_the_first_fails() {
+    for (name, binary) in binaries() {
+        println!("on etcd {name}");
+        let [port, other_port] = [free_port(), free_port()];
+        let (mut first, _data) = server(&binary, port, free_port());
+        let (mut other, _other_data) = server(&binary, other_port, free_port());
+        first.start();
+        other.start();
+        let [url, other_url] = [port, other_port].map(|port| format!("http://127.0.0.1:{port}"));
+        // Of the other one, too, the client asks whether it is there.
+        while Client::connect(&url).await.is_err() || Client::connect(&other_url).await.is_err() {}
+        let db = Database::connect(format!("{url},{other_url}")).await.unwrap();
+        assert_eq!(db.client().endpoint(), url);
+        let live = NAMES.live(&db).await.unwrap();
+        let session = db.client().session(Duration::from_secs(60)).await.unwrap();
+        first.kill();
+        let error = answer(db.client()).await.unwrap_err();
+        assert!(error.is_store_changed() && error.to_string().contains(&other_url), "{error:?}");
+        // All that hangs on the client ends with it.
+        let ended = live.wait_for(i64::MAX).await.unwrap_err();
+        assert!(ended.is_store_changed() && live.get(&1).unwrap_err().is_store_changed(), "{ended:?}");
+        let error = db.client().lock("jobs").acquire(&session).await.unwrap_err();
+        assert!(error.is_store_changed(), "{error:?}");
+        let error = db.write(async |txn| NAMES.put(txn, &1, &"one".to_owned())).await.unwrap_err();
+        assert!(error.is_store_changed(), "{error:?}");
+        let other = Client::connect(&other_url).await.unwrap();
+        assert_eq!(other.get(txetcd::KeySet::all()).await.unwrap().count(), 0, "nothing was written to it");
+    }
 }

@@ -11,11 +11,13 @@ mod own_server;
 mod random;
 
 mod cluster;
+mod endpoints;
 mod holding;
 mod identity;
 mod member;
 mod nemesis;
 mod proxy;
+mod tables;
 mod watching;
 
 /// Whether the long runs are asked for.

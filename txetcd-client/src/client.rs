@@ -1,7 +1,16 @@
-//! [`Client`]: sends requests, and repeats those that may be repeated.
+//! [`Client`]: what a program does with a store.
+//!
+//! ```text
+//! Client -> send   requests as data, to the wire and back
+//!        -> call   each sent until it is answered, again where it may be
+//!        -> place  to the endpoint in use
+//! ```
+
+mod call;
+mod place;
+mod send;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,21 +18,21 @@ use etcd_client::{KvClient, LeaseClient, WatchClient};
 use tokio::time::Instant;
 
 use crate::connect::Builder;
-use crate::error::{Error, Kind, Result, status};
-use crate::identity::{Answer, Identity};
+use crate::error::Result;
+use crate::identity::Identity;
 use crate::key_set::KeySet;
-use crate::kv::{
-    Delete, DeleteRequest, DeleteResponse, Get, GetRequest, GetResponse, Put, PutRequest, PutResponse,
-};
+use crate::kv::{Delete, DeleteRequest, Get, GetRequest, Put, PutRequest};
 use crate::lease::Lease;
 use crate::member_status::MemberStatus;
 use crate::namespace::Namespace;
 use crate::session::Session;
 use crate::stats::{Counters, Stats};
 use crate::submit::Submit;
-use crate::transport::endpoints::Endpoints;
 use crate::txn::{Txn, TxnResponse};
 use crate::watch::Watch;
+
+pub(crate) use call::Repeat;
+pub(crate) use place::Place;
 
 /// A connection to an etcd cluster, or to an embedded store. Cheap to clone; clones share it.
 ///
@@ -44,31 +53,6 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) request_timeout: Duration,
     pub(crate) read_only: bool,
-}
-
-/// Where the store is.
-pub(crate) enum Place {
-    Cluster(Endpoints),
-    #[cfg(feature = "embedded")]
-    Embedded(String),
-}
-
-/// What may be done with a request whose answer was lost.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    /// Send it again: doing it twice does what doing it once does. The answer may come from a member that lags.
-    Always,
-    /// Send it again. The answer is at least as new as what was known when it was asked for.
-    Linearizable,
-    /// Send it again only if it surely was not applied.
-    IfNotApplied,
-}
-
-/// What becomes of an answer.
-enum Accepted {
-    Yes,
-    /// It is older than what was known before.
-    Stale(Error),
 }
 
 impl Client {
@@ -130,17 +114,6 @@ impl Client {
         self.send_txn(txn, timeout.min(self.0.request_timeout)).await
     }
 
-    pub(crate) async fn send_txn(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
-        let repeat = if txn.is_read_only() { txn.read_repeat() } else { self.writing()? };
-        let response = self
-            .call(repeat, timeout, || {
-                let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
-                async move { kv.txn(txn).await }
-            })
-            .await?;
-        Ok(TxnResponse::from_wire(response.0, &self.0.namespace))
-    }
-
     /// A new lease: keys put with it vanish when it is not refreshed for `ttl` (whole seconds, rounded up; etcd
     /// may grant more).
     ///
@@ -188,98 +161,6 @@ impl Client {
         self.0.namespace.prefix()
     }
 
-    /// The endpoint in use: its URL, or the name of the embedded store.
-    pub fn endpoint(&self) -> &str {
-        self.endpoint_at(self.endpoint_index())
-    }
-
-    pub(crate) fn endpoint_at(&self, index: usize) -> &str {
-        match &self.0.place {
-            Place::Cluster(endpoints) => endpoints.url(index),
-            #[cfg(feature = "embedded")]
-            Place::Embedded(name) => name,
-        }
-    }
-
-    /// The store's revision and cluster id, by a read of one key within the namespace.
-    ///
-    /// # Errors
-    /// As for any read.
-    #[doc(hidden)]
-    pub async fn revision_and_cluster(&self) -> Result<(i64, u64)> {
-        let key = self.0.namespace.key(&[0]);
-        let response = self
-            .call(Repeat::Linearizable, self.0.request_timeout, || {
-                let (mut kv, key) = (self.0.kv.clone(), key.clone());
-                async move { kv.get(key, None).await }
-            })
-            .await?;
-        Ok(response.header().map_or((0, 0), |header| (header.revision(), header.cluster_id())))
-    }
-
-    /// Sends a get that was made as data.
-    ///
-    /// # Errors
-    /// As etcd has them.
-    #[doc(hidden)]
-    pub async fn send_get(&self, request: GetRequest, timeout: Option<Duration>) -> Result<GetResponse> {
-        let timeout = timeout.unwrap_or(self.0.request_timeout);
-        let repeat = request.repeat();
-        let response = self
-            .call(repeat, timeout, || {
-                let mut kv = self.0.kv.clone();
-                let (key, options) = request.clone().into_wire(&self.0.namespace);
-                async move { kv.get(key, Some(options)).await }
-            })
-            .await?;
-        Ok(GetResponse::from_wire(response.0, &self.0.namespace))
-    }
-
-    pub(crate) async fn send_put(
-        &self,
-        request: PutRequest,
-        timeout: Option<Duration>,
-    ) -> Result<PutResponse> {
-        let timeout = timeout.unwrap_or(self.0.request_timeout);
-        let repeat = self.writing()?;
-        let response = self
-            .call(repeat, timeout, || {
-                let mut kv = self.0.kv.clone();
-                let (key, value, options) = request.clone().into_wire(&self.0.namespace);
-                async move { kv.put(key, value, Some(options)).await }
-            })
-            .await?;
-        Ok(PutResponse::from_wire(response.0, &self.0.namespace))
-    }
-
-    pub(crate) async fn send_delete(
-        &self,
-        request: DeleteRequest,
-        timeout: Option<Duration>,
-    ) -> Result<DeleteResponse> {
-        let timeout = timeout.unwrap_or(self.0.request_timeout);
-        let repeat = self.writing()?;
-        let response = self
-            .call(repeat, timeout, || {
-                let mut kv = self.0.kv.clone();
-                let (key, options) = request.clone().into_wire(&self.0.namespace);
-                async move { kv.delete(key, Some(options)).await }
-            })
-            .await?;
-        Ok(DeleteResponse::from_wire(response.0, &self.0.namespace))
-    }
-
-    /// Deletes a key that will never be put again, so that doing it twice does what doing it once does.
-    pub(crate) async fn remove(&self, key: &[u8]) -> Result<()> {
-        self.writing()?;
-        self.call(Repeat::Always, self.0.request_timeout, || {
-            let (mut kv, key) = (self.0.kv.clone(), self.0.namespace.key(key));
-            async move { kv.delete(key, None).await }
-        })
-        .await?;
-        Ok(())
-    }
-
     /// Whether this is a clone of the same connection.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -287,131 +168,6 @@ impl Client {
 
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
-    }
-
-    pub(crate) fn writing(&self) -> Result<Repeat> {
-        if self.0.read_only {
-            return Err(Error::new(
-                Kind::ReadOnly,
-                "this client was opened read-only: connect without `read_only(true)` to write",
-            ));
-        }
-        Ok(Repeat::IfNotApplied)
-    }
-
-    /// Sends a request until it is answered, its outcome is open, or `timeout` has passed.
-    pub(crate) async fn call<T, F>(
-        &self,
-        repeat: Repeat,
-        timeout: Duration,
-        send: impl Fn() -> F,
-    ) -> Result<T>
-    where
-        T: Answer,
-        F: Future<Output = Result<T, etcd_client::Error>>,
-    {
-        self.0.identity.check()?;
-        let deadline = deadline_after(timeout);
-        let mut pause = Duration::from_millis(5);
-        let mut stale = false;
-        let mut authenticated = false;
-        loop {
-            let index = self.endpoint_index();
-            let seen = self.0.identity.revision();
-            // A read leaves a member that stands still in time to ask the others.
-            let began = Instant::now();
-            let attempt = match repeat {
-                Repeat::Always | Repeat::Linearizable => {
-                    deadline_after(timeout / self.endpoint_count()).min(deadline)
-                }
-                Repeat::IfNotApplied => deadline,
-            };
-            let mut error = match tokio::time::timeout_at(attempt, send()).await {
-                Ok(Ok(answer)) => match self.accept(&answer, repeat, seen, stale, index)? {
-                    Accepted::Yes => return Ok(answer),
-                    Accepted::Stale(error) => {
-                        stale = true;
-                        error
-                    }
-                },
-                Ok(Err(error)) if !authenticated && status::is_stale_token(&error) => {
-                    // etcd refused it before doing anything.
-                    authenticated = true;
-                    let refreshed = tokio::time::timeout_at(deadline, self.0.etcd.refresh_token()).await;
-                    match refreshed {
-                        Ok(Ok(())) => continue,
-                        Ok(Err(error)) => status::typed(error, self.endpoint_at(index)).settled(),
-                        Err(_) => self.no_answer(index, began.elapsed()),
-                    }
-                }
-                Ok(Err(error)) => status::typed(error, self.endpoint_at(index)),
-                Err(_) => self.no_answer(index, began.elapsed()).perhaps_applied(),
-            };
-            if repeat != Repeat::IfNotApplied {
-                error = error.settled();
-            }
-            if !error.is_transient() {
-                return Err(error);
-            }
-            self.leave_endpoint(index);
-            if error.is_perhaps_applied() || Instant::now() + pause >= deadline {
-                return Err(error);
-            }
-            tracing::debug!(%error, ?pause, "repeating a request");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(500));
-        }
-    }
-
-    /// Looks at an answer's header. Before 3.5.28, a member of etcd that stood still may once answer with what was
-    /// current before; so one read that goes back is repeated.
-    fn accept(
-        &self,
-        answer: &impl Answer,
-        repeat: Repeat,
-        seen: i64,
-        again: bool,
-        index: usize,
-    ) -> Result<Accepted> {
-        let (identity, endpoint) = (&self.0.identity, self.endpoint_at(index));
-        let Some(header) = answer.header() else { return Ok(Accepted::Yes) };
-        identity.see(&header.0, endpoint)?;
-        if repeat == Repeat::Always || header.revision() >= seen {
-            return Ok(Accepted::Yes);
-        }
-        if repeat == Repeat::Linearizable && !again {
-            let message = format!("{endpoint} answered with an earlier revision than {seen}");
-            return Ok(Accepted::Stale(Error::new(Kind::Unavailable, message)));
-        }
-        Err(identity.went_back(seen, &header.0, endpoint))
-    }
-
-    pub(crate) fn no_answer(&self, index: usize, within: Duration) -> Error {
-        Error::new(Kind::Timeout, format!("{} did not answer within {within:?}", self.endpoint_at(index)))
-    }
-
-    pub(crate) fn endpoint_index(&self) -> usize {
-        match &self.0.place {
-            Place::Cluster(endpoints) => endpoints.index(),
-            #[cfg(feature = "embedded")]
-            Place::Embedded(_) => 0,
-        }
-    }
-
-    fn endpoint_count(&self) -> u32 {
-        match &self.0.place {
-            Place::Cluster(endpoints) => u32::try_from(endpoints.len()).unwrap_or(u32::MAX),
-            #[cfg(feature = "embedded")]
-            Place::Embedded(_) => 1,
-        }
-    }
-
-    pub(crate) fn leave_endpoint(&self, index: usize) {
-        match &self.0.place {
-            Place::Cluster(endpoints) => endpoints.leave(index),
-            #[cfg(feature = "embedded")]
-            Place::Embedded(_) => {}
-        }
     }
 }
 

@@ -81,6 +81,10 @@ impl KeySet {
         }
     }
 
+    pub(crate) fn is_one_key(&self) -> bool {
+        self.end == End::Single
+    }
+
     pub(crate) fn size(&self) -> usize {
         let end = if let End::Before(end) = &self.end { end.len() } else { 1 };
         self.start.len() + end

@@ -16,6 +16,12 @@ pub struct KeyValue {
 }
 
 impl KeyValue {
+    /// A key that etcd does not have so yet, put under a lease, or under none if it is 0.
+    #[doc(hidden)]
+    pub fn provisional(key: Vec<u8>, value: Vec<u8>, lease: i64, mod_revision: i64) -> Self {
+        Self { key, value, create_revision: 0, mod_revision, version: 0, lease }
+    }
+
     /// The key, without the client's namespace.
     pub fn key(&self) -> &[u8] {
         &self.key

@@ -46,7 +46,7 @@ impl Op {
     pub(crate) fn into_wire(self, namespace: &Namespace) -> TxnOp {
         match self {
             Self::Get(request) => {
-                let (key, options) = request.into_wire(namespace);
+                let (key, options) = request.to_wire(namespace);
                 TxnOp::get(key, Some(options))
             }
             Self::Put(request) => {
@@ -54,7 +54,7 @@ impl Op {
                 TxnOp::put(key, value, Some(options))
             }
             Self::Delete(request) => {
-                let (key, options) = request.into_wire(namespace);
+                let (key, options) = request.to_wire(namespace);
                 TxnOp::delete(key, Some(options))
             }
             Self::Txn(txn) => TxnOp::txn(txn.into_wire(namespace)),

@@ -147,15 +147,8 @@ async fn keep_alive(
         };
         match answer {
             Ok(Ok(seconds)) => {
-                // An answer that comes too late, or a lease that is gone, ends it.
-                let alive = alive_until.send_if_modified(|until| {
-                    let alive = seconds > 0 && until.is_some_and(|until| Instant::now() < until);
-                    *until = alive.then(|| sent + Duration::from_secs(seconds));
-                    alive
-                });
-                if !alive {
-                    break;
-                }
+                let Some(longer) = prolonged(until, sent, Instant::now(), seconds) else { break };
+                alive_until.send_replace(Some(longer));
                 pause = beat;
             }
             Ok(Err(())) | Err(_) => {
@@ -169,6 +162,12 @@ async fn keep_alive(
     drop(stream);
     // Whoever cannot be told lets the lease expire.
     let _ = lease.revoke_within(beat).await;
+}
+
+/// Until when a session surely lives that was told, now, that the lease had so many seconds to live when etcd received what
+/// was `sent`. `None` if it is lost: the lease is gone, or the answer came when others may have been told of its end.
+fn prolonged(until: Instant, sent: Instant, now: Instant, seconds: u64) -> Option<Instant> {
+    (seconds > 0 && now < until).then(|| sent + Duration::from_secs(seconds))
 }
 
 /// Refreshes once and returns the seconds to live: 0 if the lease is gone.
@@ -191,5 +190,28 @@ async fn refresh(
             let answer = answers.message().await.map_err(drop)?.ok_or(())?;
             Ok(u64::try_from(answer.ttl()).unwrap_or(0))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_lives_as_long_as_it_surely_does() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        assert_eq!(
+            prolonged(at(10), at(3), at(6), 10),
+            Some(at(13)),
+            "from the question on, not from the answer"
+        );
+        assert_eq!(
+            prolonged(at(10), at(9), at(10), 10),
+            None,
+            "an answer that comes too late does not revive it"
+        );
+        assert_eq!(prolonged(at(10), at(3), at(4), 0), None, "the lease is gone");
+        assert_eq!(prolonged(at(10), at(3), at(4), 2), Some(at(5)), "etcd may grant less");
     }
 }

@@ -7,10 +7,22 @@ pub(crate) mod endpoints;
 #[cfg(feature = "fault-injection")]
 pub(crate) mod faults;
 pub(crate) mod meter;
+mod probe;
 
-use tower::BoxError;
 use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Service};
 
 pub(crate) type Request = http::Request<tonic::body::Body>;
 pub(crate) type Response = http::Response<tonic::body::Body>;
 pub(crate) type Transport = BoxCloneSyncService<Request, Response, BoxError>;
+
+/// What may carry requests.
+pub(crate) trait Carrier:
+    Service<Request, Response = Response, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> Carrier for S where
+    S: Service<Request, Response = Response, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
+{
+}

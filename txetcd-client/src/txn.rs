@@ -78,7 +78,7 @@ impl Txn {
     }
 
     /// Whether this only reads.
-    pub(crate) fn is_read_only(&self) -> bool {
+    pub fn is_read_only(&self) -> bool {
         self.then.iter().chain(&self.or_else).all(|op| match op {
             Op::Get(_) => true,
             Op::Put(_) | Op::Delete(_) => false,

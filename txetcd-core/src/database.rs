@@ -7,6 +7,7 @@ mod status;
 use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use txetcd_client::{Client, Error, Result, error::Kind};
@@ -19,6 +20,9 @@ use crate::catalogue::agreement::Agreed;
 use crate::catalogue::slots::Slots;
 use crate::engine::Engine;
 use crate::engine::committer::Outcome;
+use crate::engine::known::Known;
+use crate::engine::leases::Leases;
+use crate::engine::view::Start;
 use crate::txn::{ReadTxn, TxnFn, WriteTxn};
 
 /// The environment variable that [`Database::from_env`] reads.
@@ -67,7 +71,9 @@ impl Database {
     }
 
     pub(crate) fn from_engine(engine: Engine) -> Self {
-        Self { engine: Arc::new(engine) }
+        let engine = Arc::new(engine);
+        engine.cached_tables.start(&engine);
+        Self { engine }
     }
 
     /// Reads in one consistent snapshot, at least as new as the moment of the call.
@@ -84,6 +90,32 @@ impl Database {
         T: Send,
     {
         self.read_at(None, closure).await
+    }
+
+    /// Reads cached tables as they were a moment ago, without a request: all of it as of one revision, and with what this
+    /// process has committed. What is not cached is read as of the same revision. While there is no copy of the cached
+    /// tables, this is [`read`](Self::read).
+    ///
+    /// # Errors
+    /// The closure's own.
+    pub async fn read_stale<T, E, F>(&self, closure: F) -> Result<Stale<T>, E>
+    where
+        F: for<'a> TxnFn<&'a ReadTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
+        if let Some((cached, heard)) = self.engine.sequencer.cached_and_committed() {
+            let revision = Some(cached.revision());
+            let txn = ReadTxn::new(&self.engine, Start::Cached(cached));
+            let result = closure.call_it(&txn).await;
+            if !txn.into_view().is_compacted() {
+                let value = result?;
+                Engine::count(&self.engine.counters.transactions);
+                return Ok(Stale { value, revision, age: heard.elapsed() });
+            }
+        }
+        let value = self.read(closure).await?;
+        Ok(Stale { value, revision: None, age: Duration::ZERO })
     }
 
     /// Reads as of an earlier revision.
@@ -126,9 +158,9 @@ impl Database {
         self.writable()?;
         let engine = &self.engine;
         let mut attempts = engine.policy.start();
-        let mut after = None;
+        let mut start = Start::Cache;
         loop {
-            let txn = WriteTxn::new(self, after.take());
+            let txn = WriteTxn::new(self, start);
             let result = closure.call_it(&txn).await;
             let view = txn.into_view();
             let concluded = match result {
@@ -140,12 +172,25 @@ impl Database {
                     return Err(engine.out_of_time("what it read was compacted").into());
                 }
                 Engine::count(&engine.counters.retries);
+                start = Start::Store;
                 continue;
             }
-            let (value, schemas) = concluded?;
+            let (attempt, leases, ended) = match concluded {
+                Ok((value, schemas)) => {
+                    let (attempt, leases) = view.finish(schemas);
+                    (attempt, leases, Ok(value))
+                }
+                // An error counts only if what led to it was current.
+                Err(error) => match view.into_doubtful() {
+                    Some(attempt) => (attempt, Leases::default(), Err(error)),
+                    None => return Err(error),
+                },
+            };
+            let source = attempt.source;
             let began = Instant::now();
-            match engine.commit(view.finish(schemas), attempts.deadline()).await? {
+            match engine.commit(attempt, leases, attempts.deadline()).await? {
                 Outcome::Committed(revision) => {
+                    let value = ended?;
                     Engine::count(&engine.counters.transactions);
                     return Ok((value, revision));
                 }
@@ -153,7 +198,8 @@ impl Database {
                     Engine::count(&engine.counters.conflicts);
                     tracing::debug!(keys = ?conflict.keys, "conflict");
                     self.agree_again(&conflict.schemas).await?;
-                    after = Some(attempts.again(conflict, began.elapsed()).await?);
+                    let conflict = attempts.again(conflict, began.elapsed()).await?;
+                    start = engine.start_after(conflict, source).await;
                     Engine::count(&engine.counters.retries);
                 }
             }
@@ -167,7 +213,7 @@ impl Database {
     /// [`Error::is_read_only`] if the database was opened read-only.
     pub async fn begin(&self) -> Result<WriteTxn> {
         self.writable()?;
-        Ok(WriteTxn::new(self, None))
+        Ok(WriteTxn::new(self, Start::Store))
     }
 
     /// Asks the store how it is.
@@ -197,7 +243,8 @@ impl Database {
     {
         let mut attempts = self.engine.policy.start();
         loop {
-            let txn = ReadTxn::new(&self.engine, revision);
+            let start = revision.map_or(Start::Store, |revision| Start::At(revision, Known::default()));
+            let txn = ReadTxn::new(&self.engine, start);
             let result = closure.call_it(&txn).await;
             let compacted = txn.into_view().is_compacted();
             // A fixed revision is as compacted the next time.
@@ -232,6 +279,19 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// What was read from cached tables, and how far behind the store that may be. See [`Database::read_stale`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stale<T> {
+    /// What the closure returned.
+    pub value: T,
+    /// The revision of the cached tables; `None` if the store was asked.
+    pub revision: Option<i64>,
+    /// How long ago the store has told this process of a change last, or zero if it was asked: what was read is not
+    /// older than that, but for the time that news take. It grows while nothing changes.
+    pub age: Duration,
 }
 
 /// The database as of an earlier revision. See [`Database::at`].

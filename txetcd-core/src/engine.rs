@@ -10,29 +10,37 @@
 //!  view        what one attempt reads: its own writes over one snapshot; every read is recorded here
 //!    |- snapshot    the store at one revision
 //!    |- known       what is known of it without asking
-//!    |- batch       reads that are asked for together travel together
+//!    |- batch       reads that one attempt asks for together travel together
+//!    |- reader      and so do those of all transactions
 //!    |- read_set    what was read: what must still hold at commit
 //!    |- write_set   what is to be written, not sent before commit
+//!    |- cache       what is known of whole tables, and what this process is about to write to them
 //!    `- schema      the tables' indexes, whose entries follow from the rows that are written
 //!    |
-//!  plan        read set + write set -> guards, operations and the reads for the next attempt, within etcd's limits
+//!  attempt     what the closure has left: what it read, and what it wants to write
 //!    |
-//!  sequencer   gives every group of finished transactions (today a group of one) a lane
+//!  sequencer   orders finished transactions, and forms groups of them that leave together
 //!    |
-//!  committer   sends the request, and settles what happened if the answer is lost
+//!  plan        read sets + write sets -> guards, operations, and questions for the next attempt, within etcd's limits
 //!    |
-//!  conflict    what a refusal brings for the next attempt
+//!  committer   sends the request on a lane, and settles what happened if the answer is lost
+//!    |- lane        the key that tells whether a request was applied
+//!    |
+//!  conflict    what a refusal means for each transaction, and brings for its next attempt
 //! ```
 //!
 //! Two places carry the guarantees (`docs/guarantees.md`). Reads that count for conflicts go through
 //! [`View`](view::View) only. Whether a request was applied is decided in `committer` only.
 
+pub(crate) mod attempt;
 pub(crate) mod batch;
 pub(crate) mod bookkeeping;
 pub(crate) mod bounds;
+pub(crate) mod cache;
 pub(crate) mod committer;
 pub(crate) mod conflict;
 pub(crate) mod known;
+pub(crate) mod lane;
 pub(crate) mod leases;
 pub(crate) mod lock;
 pub(crate) mod naming;
@@ -40,6 +48,7 @@ pub(crate) mod page_size;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod read_set;
+pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod sequencer;
 pub(crate) mod snapshot;
@@ -54,7 +63,11 @@ use txetcd_client::Client;
 
 use crate::catalogue::agreement::Agreed;
 use crate::catalogue::slots::Slots;
+use cache::feed::{CachedTables, Chosen};
+use lane::Lanes;
+use reader::Reader;
 use sequencer::Sequencer;
+use snapshot::Snapshot;
 
 /// The engine of one [`Database`](crate::Database), shared by its transactions.
 #[derive(Debug)]
@@ -62,7 +75,10 @@ pub(crate) struct Engine {
     pub(crate) client: Client,
     pub(crate) limits: Limits,
     pub(crate) policy: policy::Policy,
-    pub(crate) sequencer: Arc<Sequencer>,
+    reader: Arc<Reader>,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) sequencer: Sequencer,
+    pub(crate) cached_tables: CachedTables,
     pub(crate) counters: Counters,
     pub(crate) slots: Arc<Slots>,
     pub(crate) agreed: Agreed,
@@ -85,6 +101,34 @@ impl Default for Limits {
     }
 }
 
+/// How the engine works.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) limits: Limits,
+    pub(crate) policy: policy::Policy,
+    /// The time to live of the lease under which bookkeeping keys are.
+    pub(crate) session_ttl: Duration,
+    /// Tables that are cached though their declarations do not say so.
+    pub(crate) cached: Vec<Chosen>,
+    /// How many bytes all cached tables may have.
+    pub(crate) cache_bytes: usize,
+    /// Whether transactions that meet at rows may be applied as one.
+    pub(crate) merges: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            policy: policy::Policy::default(),
+            session_ttl: Duration::from_secs(30),
+            cached: Vec::new(),
+            cache_bytes: 256 << 20,
+            merges: true,
+        }
+    }
+}
+
 /// What happened since the database was connected.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -94,18 +138,28 @@ pub(crate) struct Counters {
 }
 
 impl Engine {
-    pub(crate) fn new(client: Client, limits: Limits, policy: policy::Policy, session_ttl: Duration) -> Self {
+    pub(crate) fn new(client: Client, options: Options) -> Self {
+        let Options { limits, policy, session_ttl, cached, cache_bytes, merges } = options;
         let limits = Limits { namespace: client.namespace().len(), ..limits };
-        let sequencer = Arc::new(Sequencer::new(client.clone(), session_ttl));
+        let reader = Arc::new(Reader::new(client.clone(), limits.ops));
+        let lanes = Arc::new(Lanes::new(client.clone(), session_ttl));
         Self {
             client,
             limits,
             policy,
-            sequencer,
+            reader,
+            lanes,
+            sequencer: Sequencer::new(merges),
+            cached_tables: CachedTables::new(cached, cache_bytes),
             counters: Counters::default(),
             slots: Arc::default(),
             agreed: Agreed::default(),
         }
+    }
+
+    /// The store as of the first read, or as of `revision`.
+    pub(crate) fn snapshot(&self, revision: Option<i64>) -> Snapshot {
+        Snapshot::new(self.reader.clone(), revision)
     }
 
     pub(crate) fn count(counter: &AtomicU64) {

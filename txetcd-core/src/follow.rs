@@ -39,7 +39,10 @@ pub(crate) enum Step {
 
 pub(crate) struct Follower {
     client: Client,
+    /// What is watched.
     bounds: Bounds,
+    /// The parts of it that are listed, the last one first.
+    parts: Vec<Bounds>,
     previous: bool,
     state: State,
     /// Whether the range is being watched at this moment.
@@ -58,7 +61,8 @@ enum State {
     /// To list what is left of the range.
     Pages {
         revision: i64,
-        rest: Option<Bounds>,
+        /// The part that comes next is the last one.
+        rest: Vec<Bounds>,
         size: PageSize,
     },
 }
@@ -66,21 +70,27 @@ enum State {
 impl Follower {
     /// Follows from a revision on, or from now on, and tells what was there before each change.
     pub(crate) async fn watch(client: &Client, bounds: Bounds, from: Option<i64>) -> Result<Self> {
-        let mut follower = Self::new(client, bounds, true);
+        let mut follower = Self::new(client, bounds.clone(), vec![bounds], true);
         follower.state = State::Watch(follower.open(from).await?);
         Ok(follower)
     }
 
     /// Begins with a resync, and follows from there on.
     pub(crate) async fn list(client: &Client, bounds: Bounds) -> Result<Self> {
-        let mut follower = Self::new(client, bounds, false);
+        let mut follower = Self::new(client, bounds.clone(), vec![bounds], false);
         follower.state = State::Resync(follower.revision().await?);
         Ok(follower)
     }
 
-    fn new(client: &Client, bounds: Bounds, previous: bool) -> Self {
+    /// Begins with a resync of these parts of a range, and follows the whole range from there on.
+    pub(crate) fn parts(client: &Client, bounds: Bounds, mut parts: Vec<Bounds>) -> Self {
+        parts.reverse();
+        Self::new(client, bounds, parts, false)
+    }
+
+    fn new(client: &Client, bounds: Bounds, parts: Vec<Bounds>, previous: bool) -> Self {
         let client = client.clone();
-        Self { client, bounds, previous, state: State::List, current: Arc::default(), pause: PAUSE }
+        Self { client, bounds, parts, previous, state: State::List, current: Arc::default(), pause: PAUSE }
     }
 
     /// Tells whether the range is being watched: if not, the follower lags behind.
@@ -124,24 +134,25 @@ impl Follower {
                 State::List => self.state = State::Resync(self.revision().await?),
                 State::Resync(revision) => {
                     let revision = *revision;
-                    let rest = Some(self.bounds.clone());
+                    let rest = self.parts.clone();
                     self.state = State::Pages { revision, rest, size: PageSize::OF_ROWS };
                     return Ok(Step::Resync(revision));
                 }
-                State::Pages { revision, rest: None, .. } => {
-                    self.state = State::Begin(*revision + 1);
-                    return Ok(Step::Complete);
-                }
-                State::Pages { revision, rest: Some(bounds), size } => {
+                State::Pages { revision, rest, size } => {
+                    let Some(bounds) = rest.last_mut() else {
+                        self.state = State::Begin(*revision + 1);
+                        return Ok(Step::Complete);
+                    };
                     let limit = size.limit(usize::MAX);
                     let page = self.client.get(bounds.key_set()).revision(*revision).limit(limit).await?;
                     let more = page.more();
                     let kvs = page.into_kvs();
                     let bytes: usize = kvs.iter().map(|kv| kv.key().len() + kv.value().len()).sum();
                     size.learn(kvs.len(), bytes);
-                    let last = kvs.last().filter(|_| more);
-                    let rest = last.map(|last| Bounds::new(after(last.key()), self.bounds.end.clone()));
-                    self.state = State::Pages { revision: *revision, rest, size: *size };
+                    match kvs.last().filter(|_| more) {
+                        Some(last) => bounds.start = after(last.key()),
+                        None => drop(rest.pop()),
+                    }
                     return Ok(Step::Rows(kvs));
                 }
             }

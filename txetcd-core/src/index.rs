@@ -4,14 +4,16 @@
 //! rows (`engine/view/maintenance.rs`). The state of an index is in the catalogue, and every read of an index looks
 //! there first, in the same request ([`state`](crate::catalogue::state)).
 
+mod bounds;
 mod check;
 pub(crate) mod declaration;
 mod rebuild;
 mod verify;
+mod watch;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 
 use futures_util::future::join;
 use txetcd_client::Result;
@@ -19,9 +21,11 @@ use txetcd_client::Result;
 pub use declaration::{IndexDeclaration, IndexKeys, IndexValue};
 pub use rebuild::{Rebuild, RebuildProgress};
 pub use verify::{IndexReport, Verify};
+pub use watch::IndexWatch;
 
 use crate::catalogue::state::require_ready;
-use crate::engine::bounds::{Bounds, after};
+use crate::database::Database;
+use crate::engine::bounds::Bounds;
 use crate::engine::view::entries::IndexOf;
 use crate::engine::view::{Row, View};
 use crate::key::{Key, KeyLike, KeyPrefix};
@@ -79,16 +83,7 @@ impl<T: Persist, K: Key, U> Index<T, K, U> {
 
     /// The rows whose indexed value begins so: the beginning of a string, or the first elements of a tuple.
     pub fn prefix<'t, R: Read>(self, txn: &'t R, prefix: impl KeyPrefix<K>) -> Scan<'t, T::Key, T> {
-        self.scan(txn, |of, rows| {
-            let mut start = of.index.slot.to_be_bytes().to_vec();
-            let encoded = if of.index.unique {
-                prefix.encode_prefix(&mut start)
-            } else {
-                prefix.encode_prefix_part(&mut start)
-            };
-            encoded.map_err(|error| rows.no_form("prefix", error))?;
-            Ok(Bounds::prefix(start))
-        })
+        self.scan(txn, |of, rows| of.prefix_bounds(rows, &prefix))
     }
 
     /// Whether a row has this value.
@@ -112,16 +107,36 @@ impl<T: Persist, K: Key, U> Index<T, K, U> {
         count
     }
 
+    /// The changes of the rows that are in the index, or of some of them: those whose value lies in a range, say. A row
+    /// that enters the range is put, one that leaves it is deleted, as far as the watch goes.
+    ///
+    /// It is the table that is watched, so all its changes travel, whatever the index leaves out; and the index may be
+    /// one that is still being built.
+    ///
+    /// ```
+    /// use futures_util::StreamExt as _;
+    /// use txetcd_core::{Change, Database, Index, persist::Persist};
+    ///
+    /// async fn tell<Job: Persist>(db: &Database, by_state: Index<Job, String>) -> txetcd_core::client::Result<()> {
+    ///     let mut changes = by_state.watch(db).equal("failed").stream().await?;
+    ///     while let Some(change) = changes.next().await {
+    ///         match change? {
+    ///             Change::Put { revision, previous: None, .. } => println!("{revision}: a job has failed"),
+    ///             Change::Put { revision, .. } => println!("{revision}: a failed job was changed"),
+    ///             Change::Delete { revision, .. } => println!("{revision}: one less has failed"),
+    ///             Change::Resync { .. } => println!("forget what you have, the failed jobs follow"),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn watch<'d>(self, database: &'d Database) -> IndexWatch<'d, T, K, U> {
+        IndexWatch::new(self, database)
+    }
+
     /// The rows with this value, in the order of their primary keys.
     fn equal<'t, R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &'t R, value: &Q) -> Scan<'t, T::Key, T> {
-        self.scan(txn, |of, rows| {
-            let start = of.key(rows, value)?;
-            Ok(if of.index.unique {
-                Bounds::new(start.clone(), after(&start))
-            } else {
-                Bounds::prefix(start)
-            })
-        })
+        self.scan(txn, |of, rows| of.value_bounds(rows, value))
     }
 
     fn scan<'t, R: Read>(
@@ -185,41 +200,6 @@ impl<T: Persist, K: Key> Index<T, K, Many> {
     /// [`Scan`] like others.
     pub fn get_all<'t, R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &'t R, value: &Q) -> Scan<'t, T::Key, T> {
         self.equal(txn, value)
-    }
-}
-
-impl IndexOf {
-    /// The bytes in front of all entries of a value.
-    fn key<K: Key, V: 'static, P: Key, Q: KeyLike<K> + ?Sized>(
-        &self,
-        rows: &Rows<P, V>,
-        value: &Q,
-    ) -> Result<Vec<u8>> {
-        let mut key = self.index.slot.to_be_bytes().to_vec();
-        let encoded =
-            if self.index.unique { value.encode_key(&mut key) } else { value.encode_key_part(&mut key) };
-        encoded.map_err(|error| rows.no_form("indexed value", error))?;
-        Ok(key)
-    }
-
-    fn range_bounds<K: Key, V: 'static, P: Key, Q: KeyLike<K>>(
-        &self,
-        rows: &Rows<P, V>,
-        range: &impl RangeBounds<Q>,
-    ) -> Result<Bounds> {
-        let behind = |key: Vec<u8>| if self.index.unique { after(&key) } else { Bounds::prefix(key).end };
-        let all = Bounds::slot(self.index.slot);
-        let start = match range.start_bound() {
-            Bound::Included(value) => self.key(rows, value)?,
-            Bound::Excluded(value) => behind(self.key(rows, value)?),
-            Bound::Unbounded => all.start,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(value) => behind(self.key(rows, value)?),
-            Bound::Excluded(value) => self.key(rows, value)?,
-            Bound::Unbounded => all.end,
-        };
-        Ok(Bounds::new(start, end))
     }
 }
 

@@ -20,11 +20,11 @@ mod timestamp;
 mod txn;
 
 pub use catalogue::{IndexInfo, IndexState, TableInfo};
-pub use database::{At, Database, DatabaseBuilder, Stats, Status};
+pub use database::{At, Database, DatabaseBuilder, Stale, Stats, Status};
 pub use evolution::migrate::{Migrate, MigrateProgress};
 pub use index::{
-    Index, IndexDeclaration, IndexKeys, IndexReport, IndexValue, Many, Rebuild, RebuildProgress, Unique,
-    Verify,
+    Index, IndexDeclaration, IndexKeys, IndexReport, IndexValue, IndexWatch, Many, Rebuild, RebuildProgress,
+    Unique, Verify,
 };
 pub use oid::Oid;
 pub use reference::{OnDelete, ReferenceDeclaration, ReferenceKey, reference_key};

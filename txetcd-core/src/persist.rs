@@ -44,6 +44,9 @@ pub trait Persist: Sized + Send + Sync + 'static {
     const VERSION: u32 = 1;
     /// Whether fields that the declaration does not have survive a read-modify-write.
     const KEEPS_UNKNOWN: bool = false;
+    /// Whether each process that uses the table keeps a copy of it; see
+    /// [`DatabaseBuilder::cached`](crate::DatabaseBuilder::cached).
+    const CACHED: bool = false;
 
     /// Reads a stored value that an older version of the struct has written; `None` if there is none.
     #[doc(hidden)]

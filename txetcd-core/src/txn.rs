@@ -7,6 +7,7 @@
 mod closure;
 
 use std::fmt;
+use std::sync::Arc;
 
 use txetcd_client::{Error, Held, Lease, Result, deadline_after, error::Kind};
 
@@ -16,9 +17,7 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::committer::Outcome;
 use crate::engine::conflict::Conflict;
-use crate::engine::known::Known;
-use crate::engine::snapshot::Snapshot;
-use crate::engine::view::View;
+use crate::engine::view::{Start, View};
 
 /// What can be read through: a [`ReadTxn`] or a [`WriteTxn`].
 #[diagnostic::on_unimplemented(
@@ -55,13 +54,8 @@ pub struct WriteTxn {
 }
 
 impl ReadTxn {
-    pub(crate) fn new(engine: &Engine, revision: Option<i64>) -> Self {
-        Self {
-            view: View::reading(
-                Snapshot::new(engine.client.clone(), engine.limits.ops, revision),
-                engine.slots.clone(),
-            ),
-        }
+    pub(crate) fn new(engine: &Arc<Engine>, start: Start) -> Self {
+        Self { view: View::new(engine, start, false) }
     }
 
     pub(crate) fn into_view(self) -> View {
@@ -70,12 +64,8 @@ impl ReadTxn {
 }
 
 impl WriteTxn {
-    /// An attempt that starts with what is known from a conflict, if there was one.
-    pub(crate) fn new(db: &Database, after: Option<Conflict>) -> Self {
-        let engine = db.engine();
-        let (revision, known) = after.map_or((None, Known::default()), |after| (after.revision, after.known));
-        let snapshot = Snapshot::new(engine.client.clone(), engine.limits.ops, revision);
-        Self { view: View::recording(snapshot, engine.slots.clone(), known), db: db.clone() }
+    pub(crate) fn new(db: &Database, start: Start) -> Self {
+        Self { view: View::new(db.engine(), start, true), db: db.clone() }
     }
 
     pub(crate) fn into_view(self) -> View {
@@ -142,8 +132,8 @@ impl WriteTxn {
                 "the revision that the transaction read was compacted before it was committed; nothing was written: try again",
             ));
         }
-        let attempt = view.finish(concluded?);
-        match engine.commit(attempt, deadline_after(engine.policy.timeout)).await? {
+        let (attempt, leases) = view.finish(concluded?);
+        match engine.commit(attempt, leases, deadline_after(engine.policy.timeout)).await? {
             Outcome::Committed(revision) => {
                 Engine::count(&engine.counters.transactions);
                 match revision {
@@ -154,7 +144,7 @@ impl WriteTxn {
             Outcome::Conflict(conflict) => {
                 Engine::count(&engine.counters.conflicts);
                 db.agree_again(&conflict.schemas).await?;
-                Err(conflict.violation.clone().unwrap_or_else(|| by_hand_conflict(&conflict)))
+                Err(by_hand_conflict(&conflict))
             }
         }
     }

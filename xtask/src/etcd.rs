@@ -256,9 +256,24 @@ pub(crate) fn print(list: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// `cargo xtask etcd --newest`: prints the path of the newest server, gotten first.
+pub(crate) fn print_newest() -> Result<ExitCode> {
+    let obtained = obtain_some(&[Wanted::Newest])?;
+    obtained.require(false)?;
+    if let Some(newest) = Wanted::Newest.best(&obtained.binaries) {
+        println!("{}", newest.path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Every server that TXETCD_ETCD names, and for each kind that is not among them the best that can be had;
 /// a 3.5 need not be among them.
 pub(crate) fn obtain() -> Result<Obtained> {
+    obtain_some(&Wanted::ALL)
+}
+
+/// The same of some kinds.
+fn obtain_some(kinds: &[Wanted]) -> Result<Obtained> {
     let cache = path::cache()?;
     let named = found::in_environment()?;
     let mut here: Vec<Binary> = found::on_path().into_iter().collect();
@@ -266,7 +281,7 @@ pub(crate) fn obtain() -> Result<Obtained> {
     let mut obtained = Obtained::default();
     // Whoever names an old one and a new one has said what to use.
     let ends_named = [Wanted::Old, Wanted::Newest].iter().all(|wanted| wanted.best(&named).is_some());
-    for wanted in Wanted::ALL {
+    for &wanted in kinds {
         if ends_named || wanted.best(&named).is_some() {
             continue;
         }

@@ -30,9 +30,10 @@ The project's own commands.
         free loopback ports and runs every test of the workspace. ARGS go to `cargo test`.
         --any-etcd   is content with one of these servers.
 
-    cargo xtask etcd [--list]
+    cargo xtask etcd [--list | --newest]
         Gets the same servers and prints a line VERSION=PATH for each.
         --list       prints only what is here already, and gets nothing.
+        --newest     gets only the newest, and prints its path.
 
     cargo xtask protoc
         Prints the path of the protoc that the commands above use.
@@ -77,6 +78,7 @@ fn dispatch(args: &[String]) -> Result<ExitCode> {
             quickstart::run(handed_on)
         }
         "test" => suite::run(option(&["--any-etcd"])?, handed_on),
+        "etcd" if options == ["--newest"] => etcd::print_newest(),
         "etcd" => etcd::print(option(&["--list"])?),
         "protoc" => {
             option(&[])?;

@@ -68,8 +68,13 @@ mod tests {
         encoded.chain([0]).collect()
     }
 
-    /// Answers questions for SRV records, and says of all other names that they do not exist (RFC 1035, RFC 2782).
-    async fn serve(socket: UdpSocket, records: Vec<(&'static str, Vec<Record>)>) {
+    /// The response codes of RFC 1035.
+    const SERVER_FAILURE: u8 = 2;
+    const NO_SUCH_NAME: u8 = 3;
+    const REFUSED: u8 = 5;
+
+    /// Answers questions for SRV records (RFC 1035, RFC 2782), and those for all other names with a code.
+    async fn serve(socket: UdpSocket, records: Vec<(&'static str, Vec<Record>)>, others: u8) {
         let mut buffer = [0; 1500];
         loop {
             let (count, client) = socket.recv_from(&mut buffer).await.unwrap();
@@ -78,7 +83,7 @@ mod tests {
             let question = &query[12..end];
             let found = records.iter().find(|(of, _)| question.starts_with(&name(of)));
             let answers = found.map_or(&[][..], |(_, records)| records);
-            let code: u8 = if found.is_some() { 0 } else { 3 };
+            let code: u8 = if found.is_some() { 0 } else { others };
             let mut message =
                 [&query[..2], &[0x84, code, 0, 1, 0, answers.len() as u8, 0, 0, 0, 0], question].concat();
             for (priority, weight, port, target) in answers {
@@ -98,13 +103,21 @@ mod tests {
     async fn resolver(records: Vec<(&'static str, Vec<Record>)>) -> TokioResolver {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = socket.local_addr().unwrap();
-        tokio::spawn(serve(socket, records));
+        tokio::spawn(serve(socket, records, NO_SUCH_NAME));
+        resolver_at(address)
+    }
+
+    /// A resolver that asks at this address, once.
+    fn resolver_at(address: SocketAddr) -> TokioResolver {
         let mut connection = ConnectionConfig::udp();
         connection.port = address.port();
         let mut server = NameServerConfig::udp(address.ip());
         server.connections = vec![connection];
         let config = ResolverConfig::from_name_servers(vec![server]);
-        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build().unwrap()
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        builder.options_mut().attempts = 0;
+        builder.options_mut().timeout = std::time::Duration::from_millis(500);
+        builder.build().unwrap()
     }
 
     #[tokio::test]
@@ -138,5 +151,22 @@ mod tests {
         let error = discover_by(&resolver, "example.com").await.unwrap_err();
         assert!(error.is_unavailable(), "{error:?}");
         assert!(error.to_string().contains("_etcd-client-ssl._tcp.example.com"), "{error}");
+    }
+    #[tokio::test]
+    async fn a_resolver_that_is_broken_is_not_taken_for_a_domain_without_records() {
+        let socket = || async { UdpSocket::bind("127.0.0.1:0").await.unwrap() };
+        let (failing, refusing, silent) = (socket().await, socket().await, socket().await);
+        let addresses = [&failing, &refusing, &silent].map(|socket| socket.local_addr().unwrap());
+        tokio::spawn(serve(failing, vec![], SERVER_FAILURE));
+        tokio::spawn(serve(refusing, vec![], REFUSED));
+        for address in addresses {
+            let error = discover_by(&resolver_at(address), "example.com").await.unwrap_err();
+            assert!(error.is_unavailable(), "{error:?}");
+            let message = error.to_string();
+            assert!(
+                message.contains("DNS does not answer for `_etcd-client-ssl._tcp.example.com.`"),
+                "{message}"
+            );
+        }
     }
 }

@@ -45,7 +45,7 @@ impl DeleteRequest {
         self.keys.size()
     }
 
-    pub(crate) fn into_wire(self, namespace: &Namespace) -> (Vec<u8>, DeleteOptions) {
+    pub(crate) fn to_wire(&self, namespace: &Namespace) -> (Vec<u8>, DeleteOptions) {
         let (key, range_end) = self.keys.to_wire(namespace.prefix());
         let mut options = DeleteOptions::new().with_range(range_end);
         if self.previous {

@@ -96,6 +96,12 @@ impl GetRequest {
         }
     }
 
+    /// Whether this is about one key, and not about a range.
+    #[doc(hidden)]
+    pub fn is_of_one_key(&self) -> bool {
+        self.keys.is_one_key()
+    }
+
     /// Whether the answer may come from a member that lags.
     pub(crate) fn repeat(&self) -> Repeat {
         if self.serializable { Repeat::Always } else { Repeat::Linearizable }
@@ -105,7 +111,7 @@ impl GetRequest {
         self.keys.size()
     }
 
-    pub(crate) fn into_wire(self, namespace: &Namespace) -> (Vec<u8>, GetOptions) {
+    pub(crate) fn to_wire(&self, namespace: &Namespace) -> (Vec<u8>, GetOptions) {
         let (key, range_end) = self.keys.to_wire(namespace.prefix());
         let target = match self.sort_by {
             SortBy::Key => SortTarget::Key,

@@ -5,31 +5,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
 use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
 use tonic::body::Body;
 use tower::{BoxError, Service};
 
-use super::{Request, Response, Transport};
+use super::{Carrier, Request, Response};
 use crate::stats::Counters;
 
-/// Counts what passes through to the transport below.
+/// Counts what passes through to the carrier below.
 #[derive(Clone)]
-pub(crate) struct Meter {
-    below: Transport,
+pub(crate) struct Meter<S> {
+    below: S,
     counters: Arc<Counters>,
 }
 
-impl Meter {
-    pub(crate) fn new(below: Transport, counters: Arc<Counters>) -> Self {
+impl<S> Meter<S> {
+    pub(crate) fn new(below: S, counters: Arc<Counters>) -> Self {
         Self { below, counters }
     }
 }
 
-impl Service<Request> for Meter {
+impl<S: Carrier> Service<Request> for Meter<S> {
     type Response = Response;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Response, BoxError>>;
+    type Future = Metered<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.below.poll_ready(context)
@@ -37,15 +37,34 @@ impl Service<Request> for Meter {
 
     fn call(&mut self, request: Request) -> Self::Future {
         if !request.uri().path().starts_with("/etcdserverpb.KV/") {
-            return Box::pin(self.below.call(request));
+            return Metered { answer: self.below.call(request), counters: None };
         }
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let counters = self.counters.clone();
-        let request = request.map(|body| counted(body, &counters, |counters| &counters.bytes_sent));
-        let answer = self.below.call(request);
-        Box::pin(async move {
-            let response = answer.await?;
-            Ok(response.map(|body| counted(body, &counters, |counters| &counters.bytes_received)))
+        let request = request.map(|body| counted(body, &self.counters, |counters| &counters.bytes_sent));
+        Metered { answer: self.below.call(request), counters: Some(self.counters.clone()) }
+    }
+}
+
+pin_project! {
+    /// An answer that is counted as it comes, where it is to be.
+    pub(crate) struct Metered<F> {
+        #[pin]
+        answer: F,
+        counters: Option<Arc<Counters>>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, BoxError>>> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let answer = std::task::ready!(this.answer.poll(context));
+        Poll::Ready(match this.counters {
+            Some(counters) => answer.map(|response| {
+                response.map(|body| counted(body, counters, |counters| &counters.bytes_received))
+            }),
+            None => answer,
         })
     }
 }

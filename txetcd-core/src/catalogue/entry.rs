@@ -82,7 +82,7 @@ const KNOWN: [&str; 13] = [
 /// The catalogue as a table of its own.
 pub(crate) const CATALOGUE: Rows<u16, TableInfo> = Rows {
     slot: 0,
-    schema: &Unindexed("the catalogue"),
+    schema: &Unindexed { name: "the catalogue", cached: false },
     encode: |entry, before| {
         let mut value = Vec::new();
         <Cbor as Codec<_, Serde>>::encode(entry, &mut value)?;

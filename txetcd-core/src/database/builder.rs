@@ -6,28 +6,17 @@ use std::time::Duration;
 use txetcd_client::{Builder, Error, Result, error::Kind};
 
 use super::Database;
-use crate::engine::policy::Policy;
-use crate::engine::{Engine, Limits};
+use crate::engine::cache::feed::Chosen;
+use crate::engine::{Engine, Options};
+use crate::index::declaration::schema_of;
+use crate::persist::Persist;
 
 /// How to connect, and how transactions behave. `Debug` shows no password.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[must_use = "finish it with .connect().await"]
 pub struct DatabaseBuilder {
     client: Builder,
-    limits: Limits,
-    policy: Policy,
-    session_ttl: Duration,
-}
-
-impl Default for DatabaseBuilder {
-    fn default() -> Self {
-        Self {
-            client: Builder::default(),
-            limits: Limits::default(),
-            policy: Policy::default(),
-            session_ttl: Duration::from_secs(30),
-        }
-    }
+    engine: Options,
 }
 
 impl DatabaseBuilder {
@@ -98,32 +87,59 @@ impl DatabaseBuilder {
     /// How long a transaction may take with all its attempts; 30 seconds unless said otherwise. Then
     /// `is_conflict`, or `is_timeout` if the store was what took so long.
     pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
-        self.policy.timeout = timeout;
+        self.engine.policy.timeout = timeout;
         self
     }
 
     /// How often a transaction is tried; without it, until its timeout.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.policy.max_attempts = Some(attempts);
+        self.engine.policy.max_attempts = Some(attempts);
         self
     }
 
     /// The `--max-txn-ops` of the server, where it is not etcd's default, 128.
     pub fn max_txn_ops(mut self, ops: usize) -> Self {
-        self.limits.ops = ops;
+        self.engine.limits.ops = ops;
         self
     }
 
     /// The `--max-request-bytes` of the server, where it is not etcd's default, 1.5 MiB.
     pub fn max_request_bytes(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes;
+        self.engine.limits.bytes = bytes;
         self
     }
 
     /// The time to live of the lease on which this process's bookkeeping keys hang; 30 seconds unless said
     /// otherwise. They vanish that long after the process, at the latest.
     pub fn session_ttl(mut self, ttl: Duration) -> Self {
-        self.session_ttl = ttl;
+        self.engine.session_ttl = ttl;
+        self
+    }
+
+    /// Keeps a copy of this table and its indexes in this process, as if it were declared with `#[pmap(cached)]`.
+    ///
+    /// The copy follows the store by a watch. A transaction of [`write`](Database::write) whose first read is of a cached
+    /// table reads from the copy, and the store validates at the commit what was read: so a read-modify-write is one
+    /// request instead of two, and transactions of this process that meet at a row do not wait for each other's
+    /// commits. Without a copy that is up to date, after a connection was lost for instance, it is as if the table
+    /// were not cached.
+    pub fn cached<T: Persist>(mut self) -> Self {
+        self.engine.cached.push(Chosen { place: T::PLACE, schema: schema_of::<T>() });
+        self
+    }
+
+    /// How many bytes the keys and values of all cached tables may have; 256 MiB unless said otherwise. If they have
+    /// more, the largest table is not cached any more.
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.engine.cache_bytes = bytes;
+        self
+    }
+
+    /// Whether transactions of this process that meet at a row may be applied in one revision, one after the other;
+    /// `true` unless said otherwise. Then watches see only the last value of a row that several of them wrote. With
+    /// `false` every transaction that writes a row is an event of its own.
+    pub fn merge(mut self, merges: bool) -> Self {
+        self.engine.merges = merges;
         self
     }
 
@@ -133,17 +149,17 @@ impl DatabaseBuilder {
     /// As [`Database::connect`]; [`Error::is_invalid_argument`] also for an option that cannot be used, such as
     /// a certificate file that is not there, and [`Error::is_unauthenticated`] for a wrong user or password.
     pub async fn connect(self) -> Result<Database> {
-        if self.limits.ops < 4 {
+        if self.engine.limits.ops < 4 {
             return Err(Error::new(
                 Kind::InvalidArgument,
                 format!(
                     "max_txn_ops({}) leaves no room for a transaction: etcd's default is 128",
-                    self.limits.ops
+                    self.engine.limits.ops
                 ),
             ));
         }
         let client = self.client.connect().await?;
-        Ok(Database::from_engine(Engine::new(client, self.limits, self.policy, self.session_ttl)))
+        Ok(Database::from_engine(Engine::new(client, self.engine)))
     }
 
     fn client(mut self, change: impl FnOnce(Builder) -> Builder) -> Self {

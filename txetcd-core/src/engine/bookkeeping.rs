@@ -3,6 +3,9 @@
 /// The slot that belongs to this library.
 pub(crate) const SLOT: u16 = u16::MAX;
 
+/// The slot of the catalogue.
+pub(crate) const CATALOGUE: u16 = 0;
+
 /// The slot of a key; keys of this library always have one.
 pub(crate) fn slot_of(key: &[u8]) -> u16 {
     match key {
@@ -41,4 +44,10 @@ pub(crate) fn lane_key(lease: i64, lane: u16) -> Vec<u8> {
     key.extend_from_slice(&lease.to_be_bytes());
     key.extend_from_slice(&lane.to_be_bytes());
     key
+}
+
+/// `lane's key | part u16`: the number of the lane's last commit of which this part was applied.
+pub(crate) fn witness_key(lane: &[u8], part: usize) -> Vec<u8> {
+    let part = u16::try_from(part).unwrap_or(u16::MAX);
+    [lane, &part.to_be_bytes()].concat()
 }

@@ -10,18 +10,19 @@
 //! Resolving again is harmless, however late a request arrives, since numbers only grow and each request
 //! compares the number that it expects.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use txetcd_client::{Error, KeyValue, OpResponse, Result, Txn, TxnResponse, error::Kind};
+use txetcd_client::{Error, KeyValue, Op, OpResponse, Result, Txn, TxnResponse, error::Kind};
 
 use super::Engine;
-use super::conflict::Conflict;
-use super::plan::Plan;
-use super::read_set::Mark;
-use super::sequencer::{Lane, Turn, number_in};
-use super::view::Attempt;
+use super::bookkeeping::generation_key;
+use super::conflict::{Conflict, Findings};
+use super::lane::{Lane, Turn, number_in};
+use super::plan::{LANE_OPS, Plan, Question};
+use super::sequencer::formation::Group;
 
 /// The time that settling a lost answer has at least, however close the deadline is.
 const RESOLVE_AT_LEAST: Duration = Duration::from_secs(2);
@@ -37,11 +38,34 @@ pub(crate) enum Outcome {
     Conflict(Conflict),
 }
 
+/// What became of a group.
+pub(crate) enum Settled {
+    /// The store has answered, or has been asked what it did.
+    Done {
+        revision: i64,
+        /// For each unit.
+        verdicts: Vec<Verdicts>,
+    },
+    /// Nothing was applied, and never will be; why it failed.
+    NotApplied(Error),
+    /// The lease under which a row was to be put is gone, and the program did not bring it: the row was read with it,
+    /// and is gone, too.
+    RowLeaseLost,
+    /// Nobody can know.
+    Unknown(Error),
+}
+
+/// What became of a unit.
+pub(crate) enum Verdicts {
+    Applied,
+    Refused(Findings),
+}
+
 /// What happened to one request.
 enum Sent {
     Answered(TxnResponse),
-    /// It was applied in this revision, though its answer was lost.
-    Applied(i64),
+    /// It was applied in this revision, though its answer was lost. If it had parts, these were.
+    Applied(i64, Vec<bool>),
     /// It was not, and never will be; why it failed.
     NotApplied(Error),
     /// Nobody can know: the lane is gone.
@@ -50,135 +74,134 @@ enum Sent {
     Unanswered(Error),
 }
 
+/// A group as a request, but for the lane's part.
+struct Request {
+    shape: Shape,
+    generations: BTreeSet<u16>,
+}
+
+enum Shape {
+    /// One unit, which is the request itself.
+    Flat(Txn, Vec<Question>),
+    /// Each unit is a transaction in it.
+    Nested(Vec<(Txn, Vec<Question>)>),
+}
+
 impl Engine {
-    /// Commits an attempt. The deadline bounds everything but settling a lost answer.
-    ///
-    /// All of it runs in a task of its own, so that a caller who drops this future, or holds it without polling
-    /// it, neither stops a commit half-way nor keeps a lane from others.
-    pub(crate) async fn commit(self: &Arc<Self>, attempt: Attempt, deadline: Instant) -> Result<Outcome> {
-        if attempt.writes.is_empty() && attempt.locks.is_empty() {
-            // It read one snapshot, so it is serializable as of then.
-            return Ok(Outcome::Committed(attempt.revision));
+    /// Sends a group, and finds out what became of it.
+    pub(super) async fn send(self: &Arc<Self>, group: &Group) -> Settled {
+        let request = match self.plan(group) {
+            Ok(request) => request,
+            Err(error) => return Settled::NotApplied(error),
+        };
+        if let Shape::Flat(txn, questions) = &request.shape
+            && txn.is_read_only()
+        {
+            let answered = self.client.txn_within(txn.clone(), remaining(group.deadline)).await;
+            return match answered {
+                Ok(response) => done(response, vec![questions.clone()], |response| vec![response]),
+                Err(error) => Settled::NotApplied(error.settled()),
+            };
         }
-        let mut absent = attempt.writes.absent();
-        if let Some((key, absence)) = absent.find(|(key, _)| is_present(attempt.reads.mark(key))) {
-            return Err(absence.violated(key, &attempt.tables));
-        }
-        drop(absent);
-        let mut plan = Plan::of(attempt, self.limits)?;
-        let engine = self.clone();
-        let commit = tokio::spawn(async move {
-            let outcome = engine.commit_plan(&plan, deadline).await;
-            let perhaps = outcome.as_ref().err().is_some_and(Error::is_commit_unknown);
-            if perhaps || matches!(outcome, Ok(Outcome::Committed(_))) {
-                plan.attempt.leases.keep();
-            }
-            outcome
-        });
-        commit
-            .await
-            .map_err(|_| Error::new(Kind::CommitUnknown, "the runtime stopped in the middle of a commit"))?
-    }
-
-    async fn turn(&self, deadline: Instant) -> Result<Turn> {
-        tokio::time::timeout_at(deadline, self.sequencer.turn())
-            .await
-            .map_err(|_| self.out_of_time("waiting for a lane, or for the lease that it hangs on"))?
-    }
-
-    async fn commit_plan(self: &Arc<Self>, plan: &Plan, deadline: Instant) -> Result<Outcome> {
-        let mut turn = self.turn(deadline).await?;
         loop {
-            match self.send(&mut turn.lane, plan, deadline).await {
+            let mut turn = match self.turn(group.deadline).await {
+                Ok(turn) => turn,
+                Err(error) => return Settled::NotApplied(error),
+            };
+            match self.send_on(&mut turn.lane, &request, group.deadline).await {
                 Sent::Answered(response) if response.succeeded() => {
                     let next = turn.lane.next();
                     turn.lane.advance(next);
                     turn.done();
-                    return Ok(Outcome::Committed(Some(response.revision())));
+                    return request.applied(response);
                 }
-                Sent::Applied(revision) => {
+                Sent::Applied(revision, parts) => {
                     turn.done();
-                    return Ok(Outcome::Committed(Some(revision)));
+                    return request.applied_parts(revision, &parts);
                 }
                 Sent::Answered(response) => {
-                    let revision = response.revision();
-                    let mut answers: Vec<_> = response.into_responses().into_iter().map(rows).collect();
-                    let lane = answers.pop().unwrap_or_default();
+                    let lane = response.responses().last().cloned().map(rows).unwrap_or_default();
                     if turn.lane.is_unchanged(lane.first()) {
                         turn.done();
-                        let locks = &plan.attempt.locks;
-                        let found = answers.drain(..locks.len().min(answers.len()));
-                        let mut held = locks.iter().zip(found);
-                        if let Some((lost, _)) = held.find(|(lock, found)| !lock.is_in(found.first())) {
-                            return Err(lost.lost());
-                        }
-                        drop(held);
-                        return Ok(Outcome::Conflict(Conflict::new(plan, revision, answers)));
+                        return request.refused(response);
                     }
                     // The lease has expired, and the lane with it. Nothing was applied.
                     turn.abandon().await;
-                    turn = self.turn(deadline).await?;
                 }
                 Sent::NotApplied(error) if error.is_not_found() => {
                     // A lease is gone. If it is the session's, the commit goes on with another one; if it is
                     // a row's, the row is gone, too.
                     match turn.lane.session().lease().remaining().await {
-                        Ok(None) => {}
+                        Ok(None) => turn.abandon().await,
                         Ok(Some(_)) => {
                             turn.done();
-                            plan.attempt.leases.check_given().await?;
-                            return Ok(Outcome::Conflict(Conflict::to_be_read_anew(plan)));
+                            return if group.units.iter().map(|unit| unit.numbers.len()).sum::<usize>() > 1 {
+                                Settled::NotApplied(error)
+                            } else {
+                                Settled::RowLeaseLost
+                            };
                         }
                         Err(error) => {
                             turn.done();
-                            return Err(error);
+                            return Settled::NotApplied(error);
                         }
                     }
-                    turn.abandon().await;
-                    turn = self.turn(deadline).await?;
-                }
-                Sent::NotApplied(error) if error.is_transient() => {
-                    if Instant::now() >= deadline {
-                        turn.done();
-                        return Err(error);
-                    }
-                    tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 Sent::NotApplied(error) => {
                     turn.done();
-                    return Err(error);
+                    return Settled::NotApplied(error);
                 }
                 Sent::LeaseLost(error) => {
                     turn.abandon().await;
-                    return Err(error);
+                    return Settled::Unknown(error);
                 }
                 Sent::Unanswered(error) => {
-                    tokio::spawn(self.clone().settle_later(turn));
-                    return Err(error);
+                    tokio::spawn(self.clone().settle_later(turn, request.parts()));
+                    return Settled::Unknown(error);
                 }
             }
         }
     }
 
-    async fn send(&self, lane: &mut Lane, plan: &Plan, deadline: Instant) -> Sent {
-        let request = plan.request.clone();
-        let request =
-            request.and_when([lane.unchanged()]).then([lane.write(lane.next())]).or_else([lane.read()]);
-        let timeout = deadline.duration_since(Instant::now()).max(Duration::from_millis(100));
-        match self.client.txn_within(request, timeout).await {
+    async fn turn(&self, deadline: Instant) -> Result<Turn> {
+        tokio::time::timeout_at(deadline, self.lanes.turn())
+            .await
+            .map_err(|_| self.out_of_time("waiting for a lane, or for the lease that it hangs on"))?
+    }
+
+    fn plan(&self, group: &Group) -> Result<Request> {
+        if let [only] = &*group.units {
+            let Plan { txn, generations, questions } =
+                Plan::alone(&only.attempts, &group.committed, self.limits)?;
+            return Ok(Request { shape: Shape::Flat(txn, questions), generations });
+        }
+        let mut all = BTreeSet::new();
+        let mut units = Vec::with_capacity(group.units.len());
+        for unit in &group.units {
+            let budget = self.limits.ops / 2 - LANE_OPS;
+            let Plan { txn, generations, questions } = Plan::of(&unit.attempts, &group.committed, budget)?;
+            all.extend(generations);
+            units.push((txn, questions));
+        }
+        Ok(Request { shape: Shape::Nested(units), generations: all })
+    }
+
+    async fn send_on(&self, lane: &mut Lane, request: &Request, deadline: Instant) -> Sent {
+        match self.client.txn_within(request.on(lane), remaining(deadline)).await {
             Ok(response) => Sent::Answered(response),
             Err(error) if error.is_perhaps_applied() => {
-                self.resolve(lane, error, deadline.max(Instant::now() + RESOLVE_AT_LEAST)).await
+                let deadline = deadline.max(Instant::now() + RESOLVE_AT_LEAST);
+                self.resolve(lane, request.parts(), error, deadline).await
             }
             Err(error) => Sent::NotApplied(error),
         }
     }
 
     /// Finds out what became of the lane's commit, and sees to it that it stays so.
-    async fn resolve(&self, lane: &mut Lane, lost: Error, deadline: Instant) -> Sent {
+    async fn resolve(&self, lane: &mut Lane, parts: usize, lost: Error, deadline: Instant) -> Sent {
         let mine = lane.next();
         let fence = mine + 1;
-        let question = Txn::when([lane.unchanged()]).then([lane.write(fence)]).or_else([lane.read()]);
+        let question = Txn::when([lane.unchanged()]).then([lane.write(fence)]).or_else([lane.read_all()]);
         let mut pause = Duration::from_millis(5);
         tracing::debug!(error = %lost, "settling a commit whose answer was lost");
         loop {
@@ -190,11 +213,12 @@ impl Engine {
                 }
                 Ok(answer) => {
                     let found = answer.into_responses().into_iter().next().map(rows).unwrap_or_default();
-                    let found = found.first();
-                    return match number_in(found) {
+                    let at = lane.find(&found);
+                    return match number_in(at) {
                         Some(number) if number == mine => {
                             lane.advance(mine);
-                            Sent::Applied(found.map_or(0, KeyValue::mod_revision))
+                            let parts = lane.witnessed(&found, parts, mine);
+                            Sent::Applied(at.map_or(0, KeyValue::mod_revision), parts)
                         }
                         // An earlier answer to this question was lost.
                         Some(number) if number == fence => {
@@ -220,11 +244,11 @@ impl Engine {
 
     /// Goes on asking what became of a commit that was reported as unknown, so that a request which is still on
     /// its way cannot be applied much later. After the lease it cannot be in any case.
-    async fn settle_later(self: Arc<Self>, mut turn: Turn) {
+    async fn settle_later(self: Arc<Self>, mut turn: Turn, parts: usize) {
         let deadline = Instant::now() + turn.lane.session().remaining();
         let lost = Error::new(Kind::CommitUnknown, UNANSWERED);
-        match self.resolve(&mut turn.lane, lost, deadline).await {
-            Sent::Applied(_) | Sent::NotApplied(_) | Sent::Answered(_) => turn.done(),
+        match self.resolve(&mut turn.lane, parts, lost, deadline).await {
+            Sent::Applied(..) | Sent::NotApplied(_) | Sent::Answered(_) => turn.done(),
             Sent::LeaseLost(_) | Sent::Unanswered(_) => turn.abandon().await,
         }
     }
@@ -251,8 +275,95 @@ fn unknown(lost: &Error, why: &str) -> Error {
     .with_source(lost.clone())
 }
 
-fn is_present(mark: Option<Mark>) -> bool {
-    mark.is_some_and(|mark| mark != Mark::ABSENT)
+impl Request {
+    /// The whole request on a lane.
+    fn on(&self, lane: &Lane) -> Txn {
+        let generations = self.generations.iter().map(|slot| Op::put(generation_key(*slot), []));
+        let common = generations.chain([lane.write(lane.next())]);
+        match &self.shape {
+            Shape::Flat(txn, _) => {
+                txn.clone().and_when([lane.unchanged()]).then(common).or_else([lane.read()])
+            }
+            Shape::Nested(units) => {
+                let nested = units
+                    .iter()
+                    .enumerate()
+                    .map(|(part, (txn, _))| Op::txn(txn.clone().then([lane.witness(part, lane.next())])));
+                Txn::when([lane.unchanged()]).then(nested.chain(common)).or_else([lane.read()])
+            }
+        }
+    }
+
+    /// How many parts are applied each for itself; none if it is the whole.
+    fn parts(&self) -> usize {
+        match &self.shape {
+            Shape::Flat(..) => 0,
+            Shape::Nested(units) => units.len(),
+        }
+    }
+
+    /// What an answer says of a request whose guards held.
+    fn applied(self, response: TxnResponse) -> Settled {
+        match self.shape {
+            Shape::Flat(..) => {
+                Settled::Done { revision: response.revision(), verdicts: vec![Verdicts::Applied] }
+            }
+            Shape::Nested(units) => {
+                let questions = units.into_iter().map(|(_, questions)| questions).collect();
+                done(response, questions, |response| {
+                    response.into_responses().into_iter().filter_map(OpResponse::into_txn).collect()
+                })
+            }
+        }
+    }
+
+    /// The same, where the answer was lost and these parts have left their witness.
+    fn applied_parts(self, revision: i64, parts: &[bool]) -> Settled {
+        let verdict = |applied: &bool| {
+            if *applied { Verdicts::Applied } else { Verdicts::Refused(Findings::default()) }
+        };
+        let verdicts = match self.shape {
+            Shape::Flat(..) => vec![Verdicts::Applied],
+            Shape::Nested(_) => parts.iter().map(verdict).collect(),
+        };
+        Settled::Done { revision, verdicts }
+    }
+
+    /// What an answer says of a request on a lane that was as expected, and that was refused.
+    fn refused(self, response: TxnResponse) -> Settled {
+        match self.shape {
+            Shape::Flat(_, questions) => done(response, vec![questions], |response| vec![response]),
+            // Only the lane's guard stands before its units.
+            Shape::Nested(_) => Settled::NotApplied(super::snapshot::unexpected_answer()),
+        }
+    }
+}
+
+/// What the answers to units say.
+fn done(
+    response: TxnResponse,
+    questions: Vec<Vec<Question>>,
+    units: impl FnOnce(TxnResponse) -> Vec<TxnResponse>,
+) -> Settled {
+    let revision = response.revision();
+    let verdict = |(response, questions): (TxnResponse, Vec<Question>)| {
+        if response.succeeded() {
+            return Verdicts::Applied;
+        }
+        let answers = response.into_responses().into_iter().map(rows).collect();
+        Verdicts::Refused(Findings::new(revision, questions, answers))
+    };
+    let answers = units(response);
+    if answers.len() < questions.len() {
+        let message = "the answer to a commit does not fit it: it may have been applied";
+        return Settled::Unknown(Error::new(Kind::CommitUnknown, message));
+    }
+    Settled::Done { revision, verdicts: answers.into_iter().zip(questions).map(verdict).collect() }
+}
+
+/// The time that a request has.
+fn remaining(deadline: Instant) -> Duration {
+    deadline.duration_since(Instant::now()).max(Duration::from_millis(100))
 }
 
 fn rows(response: OpResponse) -> Vec<KeyValue> {

@@ -1,104 +1,226 @@
-//! [`Conflict`]: what is known after a commit was refused.
+//! [`Conflict`]: what is known after a commit was refused, and what follows from it for one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use txetcd_client::{Error, KeyValue};
 
+use super::attempt::Attempt;
 use super::bookkeeping::catalogue_key;
-use super::bounds::after;
+use super::bounds::{Bounds, after};
 use super::known::Known;
 use super::naming::describe;
-use super::plan::{Plan, Prefetch};
+use super::plan::{Committed, Question, settled};
 use super::read_set::Mark;
 use super::schema::TableSchema;
-use super::view::Attempt;
 
 /// How many keys an error names.
 const NAMED_KEYS: usize = 3;
+
+/// What the store answered to the questions of a plan that it refused.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// As of when; `None` if nothing was found out.
+    revision: Option<i64>,
+    /// What is not held any more.
+    lost: Vec<(Vec<u8>, Error)>,
+    schemas: HashMap<u16, i64>,
+    keys: HashMap<Vec<u8>, Option<Arc<KeyValue>>>,
+    ranges: Vec<(Bounds, Found)>,
+}
+
+/// The beginning of a range.
+#[derive(Debug)]
+struct Found {
+    rows: Vec<Arc<KeyValue>>,
+    /// How far they reach.
+    covered: Bounds,
+}
 
 /// What is known after a conflict.
 pub(crate) struct Conflict {
     /// `known` is of this revision; `None` if the store has to be read anew.
     pub(crate) revision: Option<i64>,
     pub(crate) known: Known,
+    /// The revision by which all that changed has changed, as far as known.
+    pub(crate) changed_by: Option<i64>,
     /// What changed, as far as known, for messages.
     pub(crate) keys: Vec<String>,
-    /// Set if all that was read is as it was, and what had to be absent was there: then the transaction's answer
-    /// is this, as of the revision.
-    pub(crate) violation: Option<Error>,
     /// The tables whose row in the catalogue is not the one that was expected.
     pub(crate) schemas: Vec<(u16, &'static dyn TableSchema)>,
+    /// Whether it met another transaction of this process, and the store was not asked.
+    pub(crate) is_local: bool,
 }
 
-impl Conflict {
-    /// From the rows that came with the refusal, in the order of the plan's prefetch.
-    pub(crate) fn new(plan: &Plan, revision: i64, answers: Vec<Vec<KeyValue>>) -> Self {
-        let Attempt { reads, tables, .. } = &plan.attempt;
-        let mut known = Known::default();
-        let mut changed = Vec::new();
-        let mut violated = None;
-        let mut unchanged_reads = 0;
-        let mut schemas = Vec::new();
-        for (read, rows) in plan.prefetch.iter().zip(answers) {
-            match read {
-                Prefetch::Schema(slot) => {
-                    let now = Mark::of(rows.first(), false).mod_revision;
-                    let expected = plan.attempt.schemas.iter().find(|schema| schema.slot == *slot);
-                    if expected.is_some_and(|expected| expected.mod_revision != now) {
-                        changed.push(describe(&catalogue_key(*slot), tables));
-                        schemas.extend(tables.iter().filter(|(known, _)| known == slot));
-                    }
+/// What a refusal means for one transaction.
+pub(crate) enum Verdict {
+    /// Nothing that it read has changed: it can be sent again as it is.
+    Unchanged,
+    /// All that was read is as it was, and what had to be absent was there, or the like: this is the transaction's
+    /// answer, as of the revision.
+    Violated(Error),
+    /// It has to run again.
+    Changed(Conflict),
+}
+
+impl Findings {
+    /// From the answers to the questions, in their order.
+    pub(crate) fn new(revision: i64, questions: Vec<Question>, answers: Vec<Vec<KeyValue>>) -> Self {
+        let mut findings = Self { revision: Some(revision), ..Self::default() };
+        for (question, rows) in questions.into_iter().zip(answers) {
+            match question {
+                Question::Held(lock) if lock.is_in(rows.first()) => {}
+                Question::Held(lock) => findings.lost.push((lock.key().to_vec(), lock.lost())),
+                Question::Schema(slot) => {
+                    findings.schemas.insert(slot, rows.first().map_or(0, KeyValue::mod_revision));
                 }
-                Prefetch::Key(key) => {
-                    let kv = rows.into_iter().next();
-                    let now = Mark::of(kv.as_ref(), true);
-                    match reads.keys.get(key) {
-                        Some(read) if read.mod_revision == now.mod_revision => unchanged_reads += 1,
-                        Some(_) => changed.push(describe(key, tables)),
-                        None => violated = violated.or_else(|| violation(&plan.attempt, key, now)),
-                    }
-                    known.add_key(key.clone(), kv.map(Arc::new));
+                Question::Key(key) => {
+                    findings.keys.insert(key, rows.into_iter().next().map(Arc::new));
                 }
-                Prefetch::Range { read, limit } => {
-                    let Some(range) = reads.ranges.get(*read) else { continue };
-                    let was = range.rows.iter().map(|(key, mark)| (key.as_slice(), mark.mod_revision));
-                    let is = rows.iter().map(|kv| (kv.key(), kv.mod_revision()));
-                    let differing = difference(was, is);
-                    unchanged_reads += usize::from(differing.is_empty());
-                    changed.extend(differing.into_iter().map(|key| describe(key, tables)));
-                    let mut bounds = range.bounds.clone();
-                    if rows.len() == *limit as usize
+                Question::Range(bounds, limit) => {
+                    let mut covered = bounds.clone();
+                    if rows.len() == limit as usize
                         && let Some(last) = rows.last()
                     {
-                        bounds.end = after(last.key());
+                        covered.end = after(last.key());
                     }
-                    known.add_range(bounds, rows);
+                    let rows = rows.into_iter().map(Arc::new).collect();
+                    findings.ranges.push((bounds, Found { rows, covered }));
                 }
             }
         }
-        let all_unchanged = unchanged_reads == reads.keys.len() + reads.ranges.len();
-        if changed.is_empty() {
-            changed.extend(violated.as_ref().map(|(key, _)| describe(key, tables)));
-        }
-        let violation = violated.filter(|_| all_unchanged).map(|(_, error)| error);
-        if changed.is_empty() {
-            changed = touched(&plan.attempt);
-        }
-        changed.truncate(NAMED_KEYS);
-        Self { revision: Some(revision), known, keys: changed, violation, schemas }
+        findings
     }
 
+    /// What the refusal means for an attempt that was planned alone, or together with others.
+    pub(crate) fn verdict(&self, attempt: &Attempt, committed: &Committed, alone: bool) -> Verdict {
+        let lost = self.lost.iter().find(|(key, _)| attempt.locks.iter().any(|lock| lock.key() == key));
+        if let Some((_, lost)) = lost {
+            return Verdict::Violated(lost.clone());
+        }
+        let Attempt { reads, tables, .. } = attempt;
+        let mut conflict = Conflict {
+            revision: self.revision,
+            known: Known::default(),
+            changed_by: Some(0),
+            keys: Vec::new(),
+            schemas: Vec::new(),
+            is_local: false,
+        };
+        // Whether the answer to every question is known.
+        let mut complete = true;
+        for schema in &attempt.schemas {
+            match self.schemas.get(&schema.slot) {
+                Some(now) if *now == schema.mod_revision => {}
+                Some(now) => {
+                    conflict.change(describe(&catalogue_key(schema.slot), tables), *now);
+                    conflict.schemas.extend(tables.iter().filter(|(slot, _)| *slot == schema.slot));
+                }
+                None => complete = false,
+            }
+        }
+        for (key, read) in &reads.keys {
+            // What another one of the plan was about to write is as good as that one.
+            let Some(read) = settled(*read, committed) else { continue };
+            let Some(found) = self.keys.get(key) else {
+                complete = false;
+                continue;
+            };
+            let now = Mark::of(found.as_deref(), true);
+            if read.mod_revision != now.mod_revision {
+                conflict.change(describe(key, tables), now.mod_revision);
+            }
+            conflict.known.add_key(key.clone(), found.clone());
+        }
+        for range in &reads.ranges {
+            let Some((_, Found { rows, covered })) =
+                self.ranges.iter().find(|(bounds, _)| *bounds == range.bounds)
+            else {
+                complete = false;
+                continue;
+            };
+            complete &= *covered == range.bounds;
+            let is_own =
+                |key: &[u8]| range.rows.get(key).is_some_and(|mark| settled(*mark, committed).is_none());
+            let was = range.rows.iter().filter_map(|(key, mark)| {
+                let mark = settled(*mark, committed).filter(|mark| mark.is_present)?;
+                covered.contains(key).then_some((key.as_slice(), mark.mod_revision))
+            });
+            let is = rows.iter().map(|kv| (kv.key(), kv.mod_revision())).filter(|(key, _)| !is_own(key));
+            for (key, now) in difference(was, is) {
+                conflict.change(describe(key, tables), now);
+            }
+            conflict.known.add_range(covered.clone(), rows.clone());
+        }
+        let mut violated = None;
+        let required = attempt.writes.absent().map(|(key, _)| key);
+        for key in required.chain(attempt.writes.present().map(|(key, _)| key)) {
+            if reads.keys.contains_key(key) {
+                continue;
+            }
+            let Some(found) = self.keys.get(key) else {
+                complete = false;
+                continue;
+            };
+            let now = Mark::of(found.as_deref(), true);
+            violated = violated.or_else(|| violation(attempt, key, now));
+            conflict.known.add_key(key.to_vec(), found.clone());
+        }
+        // What it has seen of others in the plan is as good as they are.
+        let relies = attempt.writers().any(|writer| !committed.contains_key(&writer));
+        match violated {
+            Some((_, error)) if conflict.keys.is_empty() && complete && !relies => Verdict::Violated(error),
+            None if conflict.keys.is_empty() && complete && !alone => Verdict::Unchanged,
+            violated => {
+                if conflict.keys.is_empty() {
+                    conflict.keys.extend(violated.map(|(key, _)| describe(key, tables)));
+                }
+                if conflict.keys.is_empty() {
+                    conflict.keys = touched(attempt);
+                    conflict.changed_by = None;
+                }
+                conflict.keys.truncate(NAMED_KEYS);
+                Verdict::Changed(conflict)
+            }
+        }
+    }
+}
+
+impl Conflict {
     /// Nothing is known but that the transaction was not applied.
-    pub(crate) fn to_be_read_anew(plan: &Plan) -> Self {
+    pub(crate) fn to_be_read_anew(attempt: &Attempt) -> Self {
         Self {
             revision: None,
             known: Known::default(),
-            keys: touched(&plan.attempt),
-            violation: None,
+            changed_by: None,
+            keys: touched(attempt),
             schemas: Vec::new(),
+            is_local: false,
         }
+    }
+
+    /// Another transaction of this process was before it. What it wrote is known, if it has been committed.
+    pub(crate) fn local(key: &[u8], attempt: &Attempt, now: Option<(i64, Option<Arc<KeyValue>>)>) -> Self {
+        let mut known = Known::default();
+        let revision = now.map(|(revision, row)| {
+            known.add_key(key.to_vec(), row);
+            revision
+        });
+        Self {
+            revision,
+            known,
+            changed_by: revision,
+            keys: vec![describe(key, &attempt.tables)],
+            schemas: Vec::new(),
+            is_local: true,
+        }
+    }
+
+    fn change(&mut self, key: String, now: i64) {
+        self.keys.push(key);
+        // Nothing tells when a row was deleted.
+        self.changed_by = self.changed_by.filter(|_| now != 0).map(|by| by.max(now));
     }
 }
 
@@ -114,7 +236,7 @@ impl fmt::Debug for Conflict {
 /// The error if a key that had to be absent is there, or one that had to be there is not.
 fn violation<'a>(attempt: &Attempt, key: &'a [u8], now: Mark) -> Option<(&'a [u8], Error)> {
     let tables = &attempt.tables;
-    let error = if now == Mark::ABSENT {
+    let error = if !now.is_present {
         let (_, dangling) = attempt.writes.present().find(|(present, _)| *present == key)?;
         dangling.violated(key, tables)
     } else {
@@ -131,14 +253,15 @@ fn touched(attempt: &Attempt) -> Vec<String> {
     keys.take(NAMED_KEYS).map(|key| describe(key, &attempt.tables)).collect()
 }
 
-/// The keys that are in one of two lists only, or in both with different revisions.
+/// The keys that are in one of two lists only, or in both with different revisions, each with its revision in the second
+/// one.
 fn difference<'a>(
     was: impl Iterator<Item = (&'a [u8], i64)>,
     is: impl Iterator<Item = (&'a [u8], i64)>,
-) -> Vec<&'a [u8]> {
+) -> Vec<(&'a [u8], i64)> {
     let mut both: BTreeMap<&[u8], [i64; 2]> = was.map(|(key, revision)| (key, [revision, 0])).collect();
     for (key, revision) in is {
         both.entry(key).or_default()[1] = revision;
     }
-    both.into_iter().filter(|(_, [was, is])| was != is).map(|(key, _)| key).collect()
+    both.into_iter().filter(|(_, [was, is])| was != is).map(|(key, [_, is])| (key, is)).collect()
 }

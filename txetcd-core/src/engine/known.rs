@@ -24,8 +24,8 @@ impl Known {
     }
 
     /// A range has these rows, which are sorted, and no others.
-    pub(crate) fn add_range(&mut self, bounds: Bounds, rows: Vec<KeyValue>) {
-        self.ranges.push((bounds, rows.into_iter().map(Arc::new).collect()));
+    pub(crate) fn add_range(&mut self, bounds: Bounds, rows: Vec<Arc<KeyValue>>) {
+        self.ranges.push((bounds, rows));
     }
 
     /// What is known of a key: `Some(None)` if it is known to be absent.

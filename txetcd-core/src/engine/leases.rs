@@ -50,9 +50,14 @@ impl Leases {
         self.granted.clear();
     }
 
+    /// Those that the program brought.
+    pub(crate) fn given(&self) -> Vec<Lease> {
+        self.given.clone()
+    }
+
     /// Fails if a lease that the program brought has ended.
-    pub(crate) async fn check_given(&self) -> Result<()> {
-        for lease in &self.given {
+    pub(crate) async fn check_given(given: &[Lease]) -> Result<()> {
+        for lease in given {
             if lease.remaining().await?.is_none() {
                 return Err(Error::new(
                     Kind::NotFound,

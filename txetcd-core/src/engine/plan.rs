@@ -8,15 +8,17 @@
 //! Leased rows can vanish without a commit, so they keep their own guards. If even that is too much, all units of a
 //! table become one. Coarse guards can only cause a needless retry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use txetcd_client::{Compare, Error, GetRequest, Hold, Op, PutRequest, Result, Txn, error::Kind};
 
 use super::Limits;
+use super::attempt::Attempt;
 use super::bookkeeping::{catalogue_key, generation_key, slot_of};
 use super::bounds::{Bounds, after};
 use super::read_set::{Mark, RangeRead, ReadSet};
-use super::view::Attempt;
+use super::write_set::Put;
 
 /// What the rows that are fetched for the next attempt may weigh, as they were when they were read.
 const PREFETCH_BYTES: usize = 512 * 1024;
@@ -24,80 +26,92 @@ const PREFETCH_BYTES: usize = 512 * 1024;
 const PREFETCH_ROWS: usize = 64;
 
 /// One compare, one put and one get are left for the lane; about how many bytes they have.
-const LANE_OPS: usize = 1;
-const LANE_BYTES: usize = 256;
+pub(crate) const LANE_OPS: usize = 1;
+pub(crate) const LANE_BYTES: usize = 256;
 
-/// One etcd transaction, but for the lane's part.
+/// What became of the transactions of this process of which something was read before they were committed: for each
+/// the revision in which it was. One that is not here is part of the same plan.
+pub(crate) type Committed = HashMap<u64, i64>;
+
+/// What a unit of attempts, which is applied as a whole or not at all, asks of etcd.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The guards, what is written, and, if a guard does not hold, what is read for the next attempt.
-    pub(crate) request: Txn,
-    /// The reads of the else branch, in its order, after those of the locks.
-    pub(crate) prefetch: Vec<Prefetch>,
-    /// What was read and written, for messages and for telling what changed.
-    pub(crate) attempt: Attempt,
+    /// The guards, what is written, and, if a guard does not hold, the questions.
+    pub(crate) txn: Txn,
+    /// The tables whose generation keys have to be put with it.
+    pub(crate) generations: BTreeSet<u16>,
+    /// What is asked if a guard does not hold, in this order.
+    pub(crate) questions: Vec<Question>,
 }
 
-/// A read for the next attempt.
+/// What is asked after a refusal.
 #[derive(Debug, Clone)]
-pub(crate) enum Prefetch {
-    /// The catalogue's row of the table in this slot, without its value.
+pub(crate) enum Question {
+    /// Whether something is still held.
+    Held(Hold),
+    /// At which revision the catalogue's row of the table in this slot is.
     Schema(u16),
     Key(Vec<u8>),
-    /// The range of the read set that stands at this place, up to so many rows.
-    Range {
-        read: usize,
-        limit: u32,
-    },
+    /// A range up to so many rows.
+    Range(Bounds, u32),
 }
 
-impl Prefetch {
-    fn request(&self, reads: &ReadSet) -> GetRequest {
+impl Question {
+    pub(crate) fn request(&self) -> GetRequest {
         match self {
+            Self::Held(lock) => GetRequest::new(lock.key()).keys_only(),
             Self::Schema(slot) => GetRequest::new(catalogue_key(*slot)).keys_only(),
             Self::Key(key) => GetRequest::new(key.clone()),
-            Self::Range { read, limit } => {
-                GetRequest::new(reads.ranges[*read].bounds.key_set()).limit(*limit)
-            }
+            Self::Range(bounds, limit) => GetRequest::new(bounds.key_set()).limit(*limit),
         }
     }
 }
 
 impl Plan {
-    /// Plans the commit of an attempt. What etcd would refuse is refused here, before anything is sent.
-    pub(crate) fn of(attempt: Attempt, limits: Limits) -> Result<Self> {
-        let budget = limits.ops.saturating_sub(LANE_OPS);
-        let locks = attempt.locks.len();
-        if locks > budget {
-            return Err(Error::new(
-                Kind::TooLarge,
-                format!(
-                    "the transaction is guarded by {locks} locks, but the server takes {} conditions in one \
-                     transaction: hold fewer at once",
-                    limits.ops
-                ),
-            ));
+    /// Plans a unit of attempts in their order, within so many operations on a path.
+    ///
+    /// What etcd would refuse because there is too much of it is refused here. A unit of several attempts is only made
+    /// where all guards fit.
+    pub(crate) fn of(members: &[Arc<Attempt>], committed: &Committed, budget: usize) -> Result<Self> {
+        let mut guarded = Vec::new();
+        for attempt in members {
+            let locks = attempt.locks.len();
+            if locks > budget {
+                return Err(Error::new(
+                    Kind::TooLarge,
+                    format!(
+                        "the transaction is guarded by {locks} locks, but the server takes {} conditions in one \
+                         transaction: hold fewer at once",
+                        budget + LANE_OPS
+                    ),
+                ));
+            }
+            guarded.extend(guards(attempt, committed, budget - locks)?);
+            guarded.extend(attempt.locks.iter().map(Hold::compare));
         }
-        let mut guards = guards(&attempt, budget - locks)?;
-        guards.extend(attempt.locks.iter().map(Hold::compare));
-        let ops = ops(&attempt);
-        if ops.len() > budget {
+        let (ops, generations) = ops(members);
+        let count = ops.len() + generations.len();
+        if count > budget {
             return Err(Error::new(
                 Kind::TooLarge,
                 format!(
-                    "the transaction writes {} rows, index entries and ranges, but the server takes {} operations in \
+                    "the transaction writes {count} rows, index entries and ranges, but the server takes {} operations in \
                      one transaction, of which txetcd needs {LANE_OPS}: split it, or raise the server's --max-txn-ops and \
                      tell `builder().max_txn_ops(...)`",
-                    ops.len(),
-                    limits.ops,
+                    budget + LANE_OPS,
                 ),
             ));
         }
-        let prefetch = prefetch(&attempt, budget - locks);
-        let locks = attempt.locks.iter().map(|lock| GetRequest::new(lock.key()).keys_only().into());
-        let reads = locks.chain(prefetch.iter().map(|read| read.request(&attempt.reads).into()));
-        let request = Txn::when(guards).then(ops).or_else(reads);
-        let size = request.request_size(limits.namespace) + LANE_BYTES;
+        let questions = questions(members, budget);
+        let reads = questions.iter().map(|question| Op::from(question.request()));
+        let txn = Txn::when(guarded).then(ops).or_else(reads);
+        Ok(Self { txn, generations, questions })
+    }
+
+    /// Plans a unit that is a request of its own, but for the lane's part, and refuses what is too large for one.
+    pub(crate) fn alone(members: &[Arc<Attempt>], committed: &Committed, limits: Limits) -> Result<Self> {
+        let plan = Self::of(members, committed, limits.ops.saturating_sub(LANE_OPS))?;
+        let size = plan.txn.request_size(limits.namespace) + LANE_BYTES;
         if size > limits.bytes {
             return Err(Error::new(
                 Kind::TooLarge,
@@ -109,12 +123,12 @@ impl Plan {
                 ),
             ));
         }
-        Ok(Self { request, prefetch, attempt })
+        Ok(plan)
     }
 }
 
 /// What was read together and is guarded together.
-struct Unit {
+struct Extent {
     /// The range that was read, or that spans the single keys.
     bounds: Bounds,
     rows: BTreeMap<Vec<u8>, Mark>,
@@ -123,7 +137,7 @@ struct Unit {
     coarse: bool,
 }
 
-impl Unit {
+impl Extent {
     fn guarded_as_range(&self) -> bool {
         self.is_range || self.coarse
     }
@@ -133,22 +147,49 @@ impl Unit {
         self.rows.iter().filter(|(_, mark)| !self.coarse || mark.lease != 0)
     }
 
-    fn cost(&self) -> usize {
-        usize::from(self.guarded_as_range()) + self.guarded_rows().count()
+    /// The parts of the range that were as they are guarded to be at the snapshot's revision: it is cut at rows that
+    /// this process has written since, which have guards of their own.
+    fn pieces(&self, revision: i64) -> Vec<Bounds> {
+        let mut pieces = Vec::new();
+        let mut start = self.bounds.start.clone();
+        for (key, _) in self.rows.iter().filter(|(_, mark)| mark.mod_revision > revision && !self.coarse) {
+            pieces.push(Bounds::new(start, key.clone()));
+            start = after(key);
+        }
+        pieces.push(Bounds::new(start, self.bounds.end.clone()));
+        pieces.retain(|piece| !piece.is_empty());
+        pieces
+    }
+
+    fn cost(&self, revision: i64) -> usize {
+        let pieces = if self.guarded_as_range() { self.pieces(revision).len() } else { 0 };
+        pieces + self.guarded_rows().count()
     }
 }
 
-fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
-    let mut units = units(&attempt.reads);
+/// A row's mark as the store will have it before the plan is applied; `None` if the row is written within the plan.
+pub(crate) fn settled(mark: Mark, committed: &Committed) -> Option<Mark> {
+    match mark.writer() {
+        None => Some(mark),
+        Some(writer) => committed.get(&writer).map(|revision| mark.committed(*revision)),
+    }
+}
+
+fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec<Compare>> {
+    let mut extents = extents(&attempt.reads, committed);
+    let revision = attempt.revision.unwrap_or(0);
     loop {
-        let generations: BTreeSet<u16> =
-            units.iter().filter(|unit| unit.coarse).map(|unit| slot_of(&unit.bounds.start)).collect();
+        let generations: BTreeSet<u16> = extents
+            .iter()
+            .filter(|extent| extent.coarse)
+            .map(|extent| slot_of(&extent.bounds.start))
+            .collect();
         let absent: Vec<&[u8]> = attempt
             .writes
             .absent()
             .map(|(key, _)| key)
             .filter(|key| !attempt.reads.keys.contains_key(*key))
-            .filter(|key| !units.iter().any(|unit| unit.is_range && unit.bounds.contains(key)))
+            .filter(|key| !extents.iter().any(|extent| extent.is_range && extent.bounds.contains(key)))
             .collect();
         let schemas = &attempt.schemas;
         let present: Vec<&[u8]> = unread(attempt, attempt.writes.present().map(|(key, _)| key)).collect();
@@ -156,16 +197,18 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
             + generations.len()
             + absent.len()
             + present.len()
-            + units.iter().map(Unit::cost).sum::<usize>();
+            + extents.iter().map(|extent| extent.cost(revision)).sum::<usize>();
         if cost <= budget {
-            let unchanged = attempt.revision.map_or(1, |revision| revision + 1);
             let mut guards: Vec<Compare> = Vec::with_capacity(cost);
-            for unit in &units {
-                if unit.guarded_as_range() {
-                    guards.push(Compare::mod_revision(unit.bounds.key_set()).lt(unchanged));
+            for extent in &extents {
+                if extent.guarded_as_range() {
+                    let pieces = extent.pieces(revision).into_iter();
+                    guards
+                        .extend(pieces.map(|piece| Compare::mod_revision(piece.key_set()).lt(revision + 1)));
                 }
                 guards.extend(
-                    unit.guarded_rows()
+                    extent
+                        .guarded_rows()
                         .map(|(key, mark)| Compare::mod_revision(key.clone()).eq(mark.mod_revision)),
                 );
             }
@@ -177,14 +220,17 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
             guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
             guards.extend(present.into_iter().map(|key| Compare::mod_revision(key).gt(0)));
             guards.extend(
-                generations.into_iter().map(|slot| Compare::mod_revision(generation_key(slot)).lt(unchanged)),
+                generations
+                    .into_iter()
+                    .map(|slot| Compare::mod_revision(generation_key(slot)).lt(revision + 1)),
             );
             return Ok(guards);
         }
-        let divisible = (0..units.len()).filter(|at| !units[*at].coarse && units[*at].cost() > 1);
-        match divisible.max_by_key(|at| units[*at].cost()) {
-            Some(largest) => units[largest].coarse = true,
-            None if merge(&mut units) => {}
+        let divisible =
+            (0..extents.len()).filter(|at| !extents[*at].coarse && extents[*at].cost(revision) > 1);
+        match divisible.max_by_key(|at| extents[*at].cost(revision)) {
+            Some(largest) => extents[largest].coarse = true,
+            None if merge(&mut extents) => {}
             None => {
                 return Err(Error::new(
                     Kind::TooLarge,
@@ -192,7 +238,7 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
                         "what the transaction read and inserted needs {cost} conditions, but the server takes {} in \
                          one transaction: insert fewer rows at once, read fewer rows that have leases, or raise \
                          the server's --max-txn-ops and tell `builder().max_txn_ops(...)`",
-                        budget + 1,
+                        budget + LANE_OPS,
                     ),
                 ));
             }
@@ -200,75 +246,98 @@ fn guards(attempt: &Attempt, budget: usize) -> Result<Vec<Compare>> {
     }
 }
 
-/// Makes one coarse unit of all units of a table that has several. Whether there was one.
-fn merge(units: &mut Vec<Unit>) -> bool {
-    let slots: Vec<u16> = units.iter().map(|unit| slot_of(&unit.bounds.start)).collect();
+/// Makes one coarse extent of all extents of a table that has several. Whether there was one.
+fn merge(extents: &mut Vec<Extent>) -> bool {
+    let slots: Vec<u16> = extents.iter().map(|extent| slot_of(&extent.bounds.start)).collect();
     let Some(slot) = slots.iter().find(|slot| slots.iter().filter(|other| other == slot).count() > 1) else {
         return false;
     };
     let (together, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(units).into_iter().partition(|unit| slot_of(&unit.bounds.start) == *slot);
-    *units = rest;
-    units.extend(together.into_iter().reduce(|mut all, unit| {
-        all.bounds.start = all.bounds.start.min(unit.bounds.start);
-        all.bounds.end = all.bounds.end.max(unit.bounds.end);
-        all.rows.extend(unit.rows);
-        Unit { is_range: false, coarse: true, ..all }
+        std::mem::take(extents).into_iter().partition(|extent| slot_of(&extent.bounds.start) == *slot);
+    *extents = rest;
+    extents.extend(together.into_iter().reduce(|mut all, extent| {
+        all.bounds.start = all.bounds.start.min(extent.bounds.start);
+        all.bounds.end = all.bounds.end.max(extent.bounds.end);
+        all.rows.extend(extent.rows);
+        Extent { is_range: false, coarse: true, ..all }
     }));
     true
 }
 
-/// The ranges, without overlaps, and the single keys of each slot that are in none of them.
-fn units(reads: &ReadSet) -> Vec<Unit> {
+/// The ranges, without overlaps, and the single keys of each slot that are in none of them; without rows that are
+/// written within the same plan.
+fn extents(reads: &ReadSet, committed: &Committed) -> Vec<Extent> {
     let mut ranges: Vec<RangeRead> = reads.ranges.clone();
     ranges.sort_by(|a, b| a.bounds.start.cmp(&b.bounds.start));
-    let mut units: Vec<Unit> = Vec::new();
+    let mut extents: Vec<Extent> = Vec::new();
     for range in ranges {
-        match units.last_mut() {
+        let rows = range.rows.into_iter().filter_map(|(key, mark)| Some((key, settled(mark, committed)?)));
+        match extents.last_mut() {
             Some(last) if range.bounds.start < last.bounds.end => {
                 let end = last.bounds.end.clone().max(range.bounds.end);
                 last.bounds.end = end;
-                last.rows.extend(range.rows);
+                last.rows.extend(rows);
             }
-            _ => units.push(Unit { bounds: range.bounds, rows: range.rows, is_range: true, coarse: false }),
+            _ => extents.push(Extent {
+                bounds: range.bounds,
+                rows: rows.collect(),
+                is_range: true,
+                coarse: false,
+            }),
         }
     }
     let mut singles: BTreeMap<u16, BTreeMap<Vec<u8>, Mark>> = BTreeMap::new();
     for (key, mark) in &reads.keys {
-        if !units.iter().any(|unit| unit.bounds.contains(key)) {
-            singles.entry(slot_of(key)).or_default().insert(key.clone(), *mark);
+        if let Some(mark) = settled(*mark, committed)
+            && !extents.iter().any(|extent| extent.bounds.contains(key))
+        {
+            singles.entry(slot_of(key)).or_default().insert(key.clone(), mark);
         }
     }
-    units.extend(singles.into_values().filter_map(|rows| {
+    extents.extend(singles.into_values().filter_map(|rows| {
         let bounds = Bounds::new(rows.first_key_value()?.0.clone(), after(rows.last_key_value()?.0));
-        Some(Unit { bounds, rows, is_range: false, coarse: false })
+        Some(Extent { bounds, rows, is_range: false, coarse: false })
     }));
-    units
+    extents
 }
 
-fn ops(attempt: &Attempt) -> Vec<Op> {
-    let Attempt { reads, writes, .. } = attempt;
-    // Tables from which a row vanishes now, or may vanish with its lease.
+/// What is left to be done at a key after all members of a unit.
+enum Last<'m> {
+    Put(&'m Put, i64),
+    Delete,
+}
+
+/// What a unit writes: the last word of its members on each key. And the tables from which a row vanishes now, or may
+/// vanish with its lease.
+fn ops(members: &[Arc<Attempt>]) -> (Vec<Op>, BTreeSet<u16>) {
     let mut generations: BTreeSet<u16> = BTreeSet::new();
     let mut ops: Vec<Op> = Vec::new();
-    for bounds in writes.clears() {
-        generations.insert(slot_of(&bounds.start));
-        ops.push(Op::delete(bounds.key_set()));
-    }
-    // What was read as absent is guarded to be absent still.
-    for key in writes.deletes().filter(|key| reads.mark(key) != Some(Mark::ABSENT)) {
-        generations.insert(slot_of(key));
-        ops.push(Op::delete(key));
-    }
-    for (key, put) in writes.puts() {
-        let lease = put.lease(reads.mark(key));
-        if lease != 0 {
-            generations.insert(slot_of(key));
+    let mut last: BTreeMap<&[u8], Last<'_>> = BTreeMap::new();
+    for Attempt { reads, writes, .. } in members.iter().map(AsRef::as_ref) {
+        for bounds in writes.clears() {
+            generations.insert(slot_of(&bounds.start));
+            ops.push(Op::delete(bounds.key_set()));
         }
-        ops.push(PutRequest::new(key, &*put.value).lease_id(lease).into());
+        // What was read as absent is guarded to be absent still.
+        let is_there = |key: &&[u8]| reads.mark(key).is_none_or(|mark| mark.is_present);
+        last.extend(writes.deletes().filter(is_there).map(|key| (key, Last::Delete)));
+        last.extend(writes.puts().map(|(key, put)| (key, Last::Put(put, put.lease(reads.mark(key))))));
     }
-    ops.extend(generations.into_iter().map(|slot| Op::put(generation_key(slot), [])));
-    ops
+    for (key, last) in last {
+        match last {
+            Last::Delete => {
+                generations.insert(slot_of(key));
+                ops.push(Op::delete(key));
+            }
+            Last::Put(put, lease) => {
+                if lease != 0 {
+                    generations.insert(slot_of(key));
+                }
+                ops.push(PutRequest::new(key, &*put.value).lease_id(lease).into());
+            }
+        }
+    }
+    (ops, generations)
 }
 
 /// The keys that were not read one by one, and so have no guard of their own yet.
@@ -276,37 +345,48 @@ fn unread<'a>(attempt: &'a Attempt, keys: impl Iterator<Item = &'a [u8]>) -> imp
     keys.filter(|key| !attempt.reads.keys.contains_key(*key))
 }
 
-fn prefetch(attempt: &Attempt, budget: usize) -> Vec<Prefetch> {
-    let reads = &attempt.reads;
+/// The questions of a unit. First what ends a transaction: a lock that is lost, a schema that changed, and what was
+/// inserted and is there.
+fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question> {
     let mut bytes = PREFETCH_BYTES;
     let mut fits = |size: usize| {
         let rest = bytes.checked_sub(size);
         bytes = rest.unwrap_or(bytes);
         rest.is_some()
     };
-    // First what ends the transaction: a schema that changed, and what was inserted and is there.
-    let schemas = attempt.schemas.iter().map(|schema| Prefetch::Schema(schema.slot));
-    let absent = attempt.writes.absent().map(|(key, _)| key);
-    let required = unread(attempt, absent.chain(attempt.writes.present().map(|(key, _)| key)));
-    let mut prefetch: Vec<Prefetch> =
-        schemas.chain(required.map(|key| Prefetch::Key(key.to_vec()))).collect();
-    let keys = reads.keys.iter().filter(|(_, mark)| fits(mark.size));
-    prefetch.extend(keys.map(|(key, _)| Prefetch::Key(key.clone())));
-    for (read, range) in reads.ranges.iter().enumerate() {
+    let members = || members.iter().map(AsRef::as_ref);
+    let locks = members().flat_map(|attempt: &Attempt| attempt.locks.iter().cloned().map(Question::Held));
+    let schemas: BTreeSet<u16> =
+        members().flat_map(|attempt| attempt.schemas.iter().map(|schema| schema.slot)).collect();
+    let mut questions: Vec<Question> = locks.chain(schemas.into_iter().map(Question::Schema)).collect();
+    let mut asked: HashSet<&[u8]> = HashSet::new();
+    for attempt in members() {
+        let absent = attempt.writes.absent().map(|(key, _)| key);
+        let required = unread(attempt, absent.chain(attempt.writes.present().map(|(key, _)| key)));
+        questions.extend(required.filter(|key| asked.insert(key)).map(|key| Question::Key(key.to_vec())));
+    }
+    for attempt in members() {
+        for (key, mark) in &attempt.reads.keys {
+            if mark.writer().is_none() && asked.insert(key) && fits(mark.size) {
+                questions.push(Question::Key(key.clone()));
+            }
+        }
+    }
+    for range in members().flat_map(|attempt| &attempt.reads.ranges) {
         let rows = range.rows.len();
         if rows <= PREFETCH_ROWS && fits(range.rows.values().map(|mark| mark.size).sum()) {
             let limit = u32::try_from(rows * 2 + 16).unwrap_or(u32::MAX);
-            prefetch.push(Prefetch::Range { read, limit });
+            questions.push(Question::Range(range.bounds.clone(), limit));
         }
     }
-    prefetch.truncate(budget);
-    prefetch
+    questions.truncate(budget);
+    questions
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::leases::Leases;
+    use crate::engine::attempt::Source;
     use crate::engine::naming::Tables;
     use crate::engine::write_set::{NewRow, WriteSet};
 
@@ -318,19 +398,32 @@ mod tests {
     }
 
     fn mark(mod_revision: i64) -> Mark {
-        Mark { mod_revision, lease: 0, size: 10 }
+        Mark { mod_revision, lease: 0, size: 10, is_present: true }
     }
 
     fn attempt(reads: ReadSet, writes: WriteSet) -> Attempt {
         Attempt {
             revision: Some(50),
+            source: Source::Store,
             reads,
             writes,
             tables: Tables::default(),
             schemas: Vec::new(),
             locks: Vec::new(),
-            leases: Leases::default(),
         }
+    }
+
+    fn guards(attempt: &Attempt) -> Result<Vec<Compare>> {
+        super::guards(attempt, &Committed::new(), BUDGET)
+    }
+
+    fn plan(attempt: Attempt) -> Result<Plan> {
+        Plan::alone(&[Arc::new(attempt)], &Committed::new(), LIMITS)
+    }
+
+    fn ops(attempt: Attempt) -> usize {
+        let (ops, generations) = super::ops(&[Arc::new(attempt)]);
+        ops.len() + generations.len()
     }
 
     fn scan(slot: u16, rows: u32, lease: i64) -> ReadSet {
@@ -342,13 +435,13 @@ mod tests {
 
     #[test]
     fn a_small_scan_is_guarded_row_by_row() {
-        let guards = guards(&attempt(scan(1, 100, 0), WriteSet::default()), BUDGET).unwrap();
+        let guards = guards(&attempt(scan(1, 100, 0), WriteSet::default())).unwrap();
         assert_eq!(guards.len(), 101);
     }
 
     #[test]
     fn a_large_scan_is_guarded_by_its_range_and_the_generation() {
-        let guards = guards(&attempt(scan(1, 1000, 0), WriteSet::default()), BUDGET).unwrap();
+        let guards = guards(&attempt(scan(1, 1000, 0), WriteSet::default())).unwrap();
         assert_eq!(guards.len(), 2);
         assert!(format!("{guards:?}").contains(&format!("{:?}", generation_key(1))));
     }
@@ -357,8 +450,8 @@ mod tests {
     fn leased_rows_keep_their_own_guards() {
         let mut reads = scan(1, 1000, 0);
         reads.ranges[0].rows.values_mut().take(20).for_each(|mark| mark.lease = 9);
-        assert_eq!(guards(&attempt(reads, WriteSet::default()), BUDGET).unwrap().len(), 22);
-        let error = Plan::of(attempt(scan(1, 1000, 9), WriteSet::default()), LIMITS).unwrap_err();
+        assert_eq!(guards(&attempt(reads, WriteSet::default())).unwrap().len(), 22);
+        let error = plan(attempt(scan(1, 1000, 9), WriteSet::default())).unwrap_err();
         assert!(error.is_too_large(), "{error}");
     }
 
@@ -372,8 +465,8 @@ mod tests {
         writes.insert(key(3, 15), NewRow::unindexed(vec![])).unwrap();
         writes.insert(key(4, 15), NewRow::unindexed(vec![])).unwrap();
         let attempt = attempt(reads, writes);
-        assert_eq!(guards(&attempt, BUDGET).unwrap().len(), 4);
-        assert_eq!(ops(&attempt).len(), 2);
+        assert_eq!(guards(&attempt).unwrap().len(), 4);
+        assert_eq!(ops(attempt), 2);
     }
 
     #[test]
@@ -385,17 +478,17 @@ mod tests {
         }
         let mut writes = WriteSet::default();
         writes.insert(key(3, 13), NewRow::unindexed(vec![])).unwrap();
-        assert_eq!(guards(&attempt(reads, writes), BUDGET).unwrap().len(), 3);
+        assert_eq!(guards(&attempt(reads, writes)).unwrap().len(), 3);
     }
 
     #[test]
     fn too_many_writes_are_refused_with_the_numbers() {
         let mut writes = WriteSet::default();
         (0..127).for_each(|n| writes.put(key(1, n), NewRow::unindexed(vec![])));
-        assert_eq!(Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap().request.op_count(), 127);
+        assert_eq!(plan(attempt(ReadSet::default(), writes)).unwrap().txn.op_count(), 127);
         let mut writes = WriteSet::default();
         (0..200).for_each(|n| writes.put(key(1, n), NewRow::unindexed(vec![])));
-        let error = Plan::of(attempt(ReadSet::default(), writes), LIMITS).unwrap_err();
+        let error = plan(attempt(ReadSet::default(), writes)).unwrap_err();
         assert!(error.is_too_large());
         for part in ["200", "128", "--max-txn-ops"] {
             assert!(error.to_string().contains(part), "{error}");
@@ -409,7 +502,7 @@ mod tests {
         writes.delete(key(1, 2));
         writes.clear(Bounds::new(key(2, 0), key(3, 0)));
         writes.put(key(3, 1), NewRow::unindexed(vec![]));
-        assert_eq!(ops(&attempt(ReadSet::default(), writes)).len(), 2 + 1 + 1 + 2);
+        assert_eq!(ops(attempt(ReadSet::default(), writes)), 2 + 1 + 1 + 2);
     }
 
     #[test]
@@ -417,6 +510,6 @@ mod tests {
         let mut reads = scan(1, 10, 0);
         reads.add_range(Bounds::new(key(1, 3), key(1, 6)), (3..6).map(|n| (key(1, n), mark(7))).collect());
         reads.add_key(&key(1, 4), mark(7));
-        assert_eq!(guards(&attempt(reads, WriteSet::default()), BUDGET).unwrap().len(), 11);
+        assert_eq!(guards(&attempt(reads, WriteSet::default())).unwrap().len(), 11);
     }
 }

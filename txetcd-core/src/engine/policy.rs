@@ -52,13 +52,12 @@ impl Attempts {
     /// next attempt starts with, or the error that ends the transaction.
     pub(crate) async fn again(&mut self, conflict: Conflict, took: Duration) -> Result<Conflict, Error> {
         self.made += 1;
-        if let Some(error) = conflict.violation {
-            return Err(error);
-        }
         if self.policy.max_attempts.is_some_and(|max| self.made >= max) {
             return Err(self.lost(&conflict, format!("after {} attempts", self.made)));
         }
         let pause = match self.made {
+            // It lost against another transaction of this process, and nothing was sent.
+            _ if conflict.is_local => Duration::ZERO,
             made if made % 2 == 1 => Duration::ZERO,
             made => {
                 took.saturating_mul(1 << (made / 2 - 1).min(10)).min(LONGEST_PAUSE).mul_f64(fastrand::f64())
@@ -69,7 +68,11 @@ impl Attempts {
                 self.lost(&conflict, format!("within {:?}, in {} attempts", self.policy.timeout, self.made))
             );
         }
-        tokio::time::sleep(pause).await;
+        if pause.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(pause).await;
+        }
         Ok(conflict)
     }
 

@@ -7,35 +7,59 @@ use txetcd_client::KeyValue;
 use super::bookkeeping::slot_of;
 use super::bounds::Bounds;
 
-/// A row as it was read; `mod_revision` 0 means that it was absent.
+/// A row as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
+    /// The revision of the row, 0 if it was absent. A negative one is provisional: the number, negated, of the
+    /// transaction of this process that is about to put or delete the row.
     pub(crate) mod_revision: i64,
     pub(crate) lease: i64,
     /// How many bytes the row has; if only its key was read, as many as a row may have.
     pub(crate) size: usize,
+    pub(crate) is_present: bool,
 }
 
 /// The size that is assumed of a row whose value was not read.
 const UNREAD_SIZE: usize = 1 << 20;
 
 impl Mark {
-    pub(crate) const ABSENT: Self = Self { mod_revision: 0, lease: 0, size: 0 };
+    pub(crate) const ABSENT: Self = Self { mod_revision: 0, lease: 0, size: 0, is_present: false };
 
     pub(crate) fn of(kv: Option<&KeyValue>, value_read: bool) -> Self {
         kv.map_or(Self::ABSENT, |kv| Self {
             mod_revision: kv.mod_revision(),
             lease: kv.lease(),
             size: if value_read { kv.key().len() + kv.value().len() } else { UNREAD_SIZE },
+            is_present: true,
         })
     }
+
+    /// A row that the transaction of this number is about to delete.
+    pub(crate) fn deleted_by(number: u64) -> Self {
+        Self { mod_revision: provisional(number), ..Self::ABSENT }
+    }
+
+    /// The transaction of this process that is about to write the row, if one is.
+    pub(crate) fn writer(&self) -> Option<u64> {
+        (self.mod_revision < 0).then(|| self.mod_revision.unsigned_abs())
+    }
+
+    /// The mark, after the transaction that was about to write the row has committed in this revision.
+    pub(crate) fn committed(self, revision: i64) -> Self {
+        Self { mod_revision: if self.is_present { revision } else { 0 }, ..self }
+    }
+}
+
+/// The revision of a row that the transaction of this number is about to write.
+pub(crate) fn provisional(number: u64) -> i64 {
+    number.cast_signed().wrapping_neg()
 }
 
 /// A range of which everything was read.
 #[derive(Debug, Clone)]
 pub(crate) struct RangeRead {
     pub(crate) bounds: Bounds,
-    /// The rows that were there.
+    /// The rows that were there, and marks of those that a transaction of this process is about to delete.
     pub(crate) rows: BTreeMap<Vec<u8>, Mark>,
 }
 
@@ -47,6 +71,10 @@ pub(crate) struct ReadSet {
 }
 
 impl ReadSet {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.ranges.is_empty()
+    }
+
     pub(crate) fn add_key(&mut self, key: &[u8], mark: Mark) {
         self.keys.insert(key.to_vec(), mark);
     }

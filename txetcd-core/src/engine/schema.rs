@@ -102,6 +102,9 @@ pub(crate) trait TableSchema: Send + Sync {
 
     fn indexes(&self) -> Vec<IndexMeta>;
 
+    /// Whether the table is to be cached.
+    fn is_cached(&self) -> bool;
+
     /// What the catalogue should say; `None` where there is nothing to say.
     fn declaration(&self) -> Option<Declaration>;
 
@@ -128,11 +131,18 @@ pub(crate) trait TableSchema: Send + Sync {
 
 /// A table that has no indexes, as far as its user says.
 #[derive(Debug)]
-pub(crate) struct Unindexed(pub(crate) &'static str);
+pub(crate) struct Unindexed {
+    pub(crate) name: &'static str,
+    pub(crate) cached: bool,
+}
 
 impl TableSchema for Unindexed {
     fn name(&self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    fn is_cached(&self) -> bool {
+        self.cached
     }
 
     fn id(&self) -> TypeId {

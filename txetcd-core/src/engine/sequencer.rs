@@ -1,175 +1,350 @@
-//! [`Sequencer`]: gives every group of finished transactions a lane to commit on.
+//! [`Sequencer`]: orders finished transactions, and forms groups of them that are committed together.
 //!
-//! A [`Lane`] is a key under the process's session lease that holds a number. Every commit on the lane compares
-//! the number and writes the next one, so that afterwards the lane tells whether a commit was applied, however
-//! its answer was lost. One commit is under way on a lane at a time. Lanes are reused, so there are about as
-//! many as there were commits at once, at most [`MAX_COMMITS`] and those whose outcome is still unknown; they
-//! vanish with the lease.
+//! ```text
+//!  a transaction has finished
+//!    |
+//!  accept    it takes its place behind all others, unless what it read was replaced by one of them meanwhile
+//!    |
+//!  form      those that wait and have nothing to do with what is under way leave in one request
+//!    |
+//!  settle    the store's answer, for each of them; those that were only in bad company wait again
+//! ```
+//!
+//! A lone transaction never waits for company: it leaves at once if nothing is under way. Those that come meanwhile
+//! leave together in the next request, as soon as there has been an answer, or there are enough for a request of their
+//! own, or the oldest has waited for [`PATIENCE`].
+//!
+//! The parts: [`order`] knows who comes after whom, and what may be read before it is committed; [`formation`] makes
+//! groups. What is sent, and what became of it, is the affair of [`committer`](super::committer).
 
+pub(in crate::engine) mod formation;
+mod numbers;
+mod order;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use txetcd_client::{Client, Compare, GetRequest, KeyValue, Op, PutRequest, Result, Session};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+use txetcd_client::{Error, Result, error::Kind};
 
-use super::bookkeeping::lane_key;
+use super::Engine;
+use super::attempt::{Attempt, Source};
+use super::cache::bytes::Bytes;
+use super::cache::ranges::Ranges;
+use super::cache::{CacheSnapshot, Step};
+use super::committer::{Outcome, Settled, Verdicts};
+use super::conflict::{Conflict, Findings, Verdict};
+use super::leases::Leases;
 use super::lock::lock;
+use super::plan::{Committed, LANE_OPS, Plan};
+use super::view::Start;
+use super::write_set::WriteSet;
+use formation::{Group, Shape, Unit};
+use order::Order;
 
-/// How many commits of a process are under way at once.
-const MAX_COMMITS: usize = 64;
+/// How long a transaction waits at most for the answer to another request before it leaves with one of its own.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// How many transactions have to wait for another request to leave at once.
+const ENOUGH: usize = 48;
+/// How many requests leave because there is enough to send.
+const MAX_AT_ONCE: usize = 3;
+/// How many requests are under way at most.
+const MAX_REQUESTS: usize = 64;
+/// After a request whose members were disturbed so many are formed with care.
+const CAREFUL_REQUESTS: u32 = 64;
+/// How long an attempt waits for the cache to see what its conflict was about.
+const CACHE_PATIENCE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Sequencer {
-    client: Client,
-    session_ttl: Duration,
-    permits: Arc<Semaphore>,
-    /// Held while a session is started, so that there is only one.
-    session: tokio::sync::Mutex<Option<Current>>,
-    free: Mutex<Free>,
+    state: Mutex<State>,
+    /// The revision of the cached rows.
+    cached: watch::Sender<i64>,
+    /// Whether members that meet at keys may be one unit.
+    merges: bool,
 }
 
-/// The session of this process, and how many lanes hang on it.
-#[derive(Debug)]
-struct Current {
-    session: Session,
-    lanes: u16,
-}
-
-/// The lanes that wait for a commit, all of one lease.
 #[derive(Debug, Default)]
-struct Free {
-    lease: i64,
-    lanes: Vec<Lane>,
-}
-
-/// A lane, and the right to commit on it.
-#[derive(Debug)]
-pub(crate) struct Lane {
-    session: Session,
-    key: Vec<u8>,
-    /// The number that the lane's key holds; 0 if it was never put.
-    number: u64,
-}
-
-/// A lane taken from the sequencer.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    pub(crate) lane: Lane,
-    sequencer: Arc<Sequencer>,
-    _permit: Option<OwnedSemaphorePermit>,
+struct State {
+    order: Order,
+    /// How many requests are under way or being formed.
+    senders: usize,
+    /// Whether somebody looks after those who wait too long.
+    is_watched: bool,
+    /// How many of the next requests are formed with care.
+    careful: u32,
+    /// The server takes no nested transactions.
+    refuses_nested: bool,
+    /// Whether the rows of the cache follow the store at this moment.
+    is_current: Arc<AtomicBool>,
+    /// When the store last told the cache something.
+    heard: Option<Instant>,
 }
 
 impl Sequencer {
-    pub(crate) fn new(client: Client, session_ttl: Duration) -> Self {
-        Self {
-            client,
-            session_ttl,
-            permits: Arc::new(Semaphore::new(MAX_COMMITS)),
-            session: tokio::sync::Mutex::new(None),
-            free: Mutex::default(),
+    pub(crate) fn new(merges: bool) -> Self {
+        Self { state: Mutex::default(), cached: watch::channel(0).0, merges }
+    }
+
+    /// What the cache has now, unless it lags behind.
+    pub(crate) fn cached(&self) -> Option<CacheSnapshot> {
+        let state = lock(&self.state);
+        if state.is_current.load(Ordering::Relaxed) { state.order.cache.snapshot() } else { None }
+    }
+
+    /// What the cache has now, as far as it is committed, and when the cache last heard of the store.
+    pub(crate) fn cached_and_committed(&self) -> Option<(CacheSnapshot, Instant)> {
+        let state = lock(&self.state);
+        Some((state.order.cache.committed_snapshot()?, state.heard?))
+    }
+
+    /// What the cache has as soon as it has reached this revision. `None` if that takes too long.
+    pub(crate) async fn cached_at_least(&self, revision: i64) -> Option<CacheSnapshot> {
+        let mut cached = self.cached.subscribe();
+        let reached = cached.wait_for(|cached| *cached >= revision);
+        tokio::time::timeout(CACHE_PATIENCE, reached).await.ok()?.ok()?;
+        self.cached()
+    }
+
+    /// Caches these ranges from now on, in place of others, as long as something follows them.
+    pub(crate) fn restart_cache(&self, ranges: Arc<Ranges>, is_current: Arc<AtomicBool>) {
+        let mut state = lock(&self.state);
+        state.is_current = is_current;
+        state.order.restart_cache(ranges);
+    }
+
+    /// How much is cached.
+    pub(crate) fn cached_bytes(&self) -> Bytes {
+        lock(&self.state).order.cache.bytes().clone()
+    }
+
+    /// Lets the cached rows go through a step, now or as soon as they may, if it comes from the feed of this flag.
+    pub(crate) fn step(&self, feed: &Arc<AtomicBool>, step: Step) {
+        let mut state = lock(&self.state);
+        if !Arc::ptr_eq(&state.is_current, feed) {
+            return;
+        }
+        state.heard = Some(Instant::now());
+        state.order.cache.push(step);
+        self.advance(&mut state);
+    }
+
+    fn advance(&self, state: &mut State) {
+        state.order.advance();
+        if let Some(revision) = state.order.cache.revision() {
+            self.cached.send_if_modified(|cached| std::mem::replace(cached, revision) != revision);
         }
     }
+}
 
-    /// Waits for a lane.
-    pub(crate) async fn turn(self: &Arc<Self>) -> Result<Turn> {
-        // The semaphore is never closed.
-        let permit = self.permits.clone().acquire_owned().await.ok();
-        let lane = match self.free_lane() {
-            Some(lane) => lane,
-            None => self.new_lane().await?,
-        };
-        Ok(Turn { lane, sequencer: self.clone(), _permit: permit })
+impl Engine {
+    /// Commits an attempt, in the company of others. The deadline bounds everything but settling a lost answer.
+    ///
+    /// Whatever is under way goes on if this future is dropped.
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        attempt: Attempt,
+        leases: Leases,
+        deadline: Instant,
+    ) -> Result<Outcome> {
+        if attempt.is_settled() {
+            return Ok(Outcome::Committed(attempt.revision));
+        }
+        if let Some(error) = attempt.violation() {
+            if attempt.source == Source::Store {
+                return Err(error);
+            }
+            // What was read may be out of date.
+            let doubtful = Attempt { writes: WriteSet::default(), ..attempt };
+            return match Box::pin(self.commit(doubtful, Leases::default(), deadline)).await? {
+                Outcome::Committed(_) => Err(error),
+                conflict @ Outcome::Conflict(_) => Ok(conflict),
+            };
+        }
+        let (attempt, alone) = self.check_size(attempt)?;
+        let given = leases.given();
+        let (answer, outcome) = oneshot::channel();
+        {
+            let mut state = lock(&self.sequencer.state);
+            if let Err((conflict, _)) = state.order.accept(attempt, leases, deadline, alone, answer) {
+                return Ok(Outcome::Conflict(conflict));
+            }
+            self.dispatch(&mut state);
+        }
+        let outcome = outcome
+            .await
+            .map_err(|_| Error::new(Kind::CommitUnknown, "the runtime stopped in the middle of a commit"))?;
+        if let Ok(Outcome::Conflict(Conflict { revision: None, is_local: false, .. })) = &outcome {
+            Leases::check_given(&given).await?;
+        }
+        outcome
     }
 
-    fn free_lane(&self) -> Option<Lane> {
-        let mut free = lock(&self.free);
-        while let Some(lane) = free.lanes.pop() {
-            if lane.session.is_alive() {
-                return Some(lane);
+    /// What an attempt begins with after a conflict.
+    pub(crate) async fn start_after(&self, conflict: Conflict, source: Source) -> Start {
+        if source != Source::Store {
+            if conflict.is_local {
+                return Start::Cache;
+            }
+            if let Some(by) = conflict.changed_by
+                && self.sequencer.cached_at_least(by).await.is_some()
+            {
+                return Start::Cache;
             }
         }
-        None
+        match conflict.revision {
+            Some(revision) => Start::At(revision, conflict.known),
+            None => Start::Store,
+        }
     }
 
-    async fn new_lane(&self) -> Result<Lane> {
-        let mut current = self.session.lock().await;
-        let current = match &mut *current {
-            Some(current) if current.session.is_alive() && current.lanes < u16::MAX => current,
-            _ => {
-                let session = self.client.session(self.session_ttl).await?;
-                *lock(&self.free) = Free { lease: session.lease().id(), lanes: Vec::new() };
-                current.insert(Current { session, lanes: 0 })
+    /// Refuses what is too large for a request, and tells whether it fits into one with others.
+    fn check_size(&self, attempt: Attempt) -> Result<(Attempt, bool)> {
+        let large = attempt.ops() > self.limits.ops.saturating_sub(LANE_OPS);
+        if !large && attempt.size(self.limits.namespace) <= self.limits.bytes / 2 {
+            return Ok((attempt, false));
+        }
+        let attempt = Arc::new(attempt);
+        Plan::alone(std::slice::from_ref(&attempt), &Default::default(), self.limits)?;
+        Ok((Arc::into_inner(attempt).unwrap_or_else(|| unreachable!("the plan has gone")), true))
+    }
+
+    /// Sees to it that what waits is sent.
+    fn dispatch(self: &Arc<Self>, state: &mut State) {
+        let waiting = state.order.waiting();
+        let enough = state.senders < MAX_AT_ONCE && waiting >= ENOUGH * state.senders;
+        if state.senders == 0 || enough {
+            self.send_another(state);
+        } else if !state.is_watched {
+            state.is_watched = true;
+            tokio::spawn(self.clone().watch_waiting());
+        }
+    }
+
+    fn send_another(self: &Arc<Self>, state: &mut State) {
+        state.senders += 1;
+        tokio::spawn(self.clone().send_groups());
+    }
+
+    /// Sends another request whenever somebody has waited too long for the answers to others.
+    async fn watch_waiting(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(PATIENCE).await;
+            let mut state = lock(&self.sequencer.state);
+            match state.order.oldest_waiting() {
+                None => {
+                    state.is_watched = false;
+                    return;
+                }
+                Some(since) if since.elapsed() >= PATIENCE && state.senders < MAX_REQUESTS => {
+                    self.send_another(&mut state);
+                }
+                Some(_) => {}
             }
-        };
-        current.lanes += 1;
-        let session = current.session.clone();
-        let key = lane_key(session.lease().id(), current.lanes);
-        Ok(Lane { session, key, number: 0 })
-    }
-
-    /// Forgets a session that turned out to be lost.
-    async fn forget(&self, lost: &Session) {
-        let mut current = self.session.lock().await;
-        if current.as_ref().is_some_and(|current| current.session.lease().id() == lost.lease().id()) {
-            *current = None;
-            *lock(&self.free) = Free::default();
-        }
-    }
-}
-
-impl Turn {
-    /// Gives the lane back to be used again, unless its session is a former one.
-    pub(crate) fn done(self) {
-        let mut free = lock(&self.sequencer.free);
-        if free.lease == self.lane.session.lease().id() {
-            free.lanes.push(self.lane);
         }
     }
 
-    /// Never uses the lane or its session again: the lease has expired, or will.
-    pub(crate) async fn abandon(self) {
-        self.sequencer.forget(&self.lane.session).await;
-    }
-}
-
-impl Lane {
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// Holds as long as nothing was written on the lane since its last use.
-    pub(crate) fn unchanged(&self) -> Compare {
-        match self.number {
-            0 => Compare::create_revision(self.key.clone()).eq(0),
-            number => Compare::value(self.key.clone()).eq(number.to_be_bytes()),
+    /// Sends groups one after the other as long as there are any, and not more senders than are of use.
+    async fn send_groups(self: Arc<Self>) {
+        while let Some(group) = self.next_group() {
+            let settled = self.send(&group).await;
+            let pause = self.settle(group, settled);
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
         }
     }
 
-    /// The number that the next commit writes.
-    pub(crate) fn next(&self) -> u64 {
-        self.number + 1
+    /// The next group, or the end of a sender.
+    fn next_group(self: &Arc<Self>) -> Option<Group> {
+        let mut state = lock(&self.sequencer.state);
+        let late = state.order.late(Instant::now());
+        if !late.is_empty() {
+            let late = late.into_iter().map(|number| (number, Err(self.out_of_time("waiting for others"))));
+            state.order.fail(late.collect::<Vec<_>>());
+        }
+        let shape = self.shape(&state);
+        let group = state.order.form(&shape);
+        if group.is_none() {
+            state.senders -= 1;
+        }
+        group
     }
 
-    pub(crate) fn write(&self, number: u64) -> Op {
-        PutRequest::new(self.key.clone(), number.to_be_bytes()).lease(self.session.lease()).into()
+    fn shape(&self, state: &State) -> Shape {
+        let limits = self.limits;
+        let nests = !state.refuses_nested && limits.ops >= 32;
+        let joins = state.careful == 0;
+        let units = if joins || !nests { 1 } else { limits.ops / 2 - 8 };
+        Shape { limits, units, joins, merges: self.sequencer.merges }
     }
 
-    pub(crate) fn read(&self) -> Op {
-        GetRequest::new(self.key.clone()).into()
+    /// Tells the members of a unit that was refused what that means for each.
+    fn refuse(&self, state: &mut State, unit: &Unit, committed: &Committed, findings: &Findings) {
+        let alone = unit.numbers.len() == 1;
+        let mut unchanged = Vec::new();
+        let mut failed = Vec::new();
+        for (number, attempt) in unit.numbers.iter().zip(&unit.attempts) {
+            match findings.verdict(attempt, committed, alone) {
+                Verdict::Unchanged => unchanged.push(*number),
+                Verdict::Violated(error) => failed.push((*number, Err(error))),
+                Verdict::Changed(conflict) => failed.push((*number, Ok(Outcome::Conflict(conflict)))),
+            }
+        }
+        // If nobody is to blame, each has to show what becomes of it alone.
+        state.order.put_back(&unchanged, failed.is_empty());
+        state.order.fail(failed);
     }
 
-    /// The lane now holds this number.
-    pub(crate) fn advance(&mut self, number: u64) {
-        self.number = number;
+    /// Tells the members of a group what became of them. Returns how long to wait before more is sent, if that is of
+    /// use.
+    fn settle(self: &Arc<Self>, group: Group, settled: Settled) -> Option<Duration> {
+        let mut state = lock(&self.sequencer.state);
+        let numbers: Vec<u64> = group.units.iter().flat_map(|unit| unit.numbers.iter().copied()).collect();
+        let mut pause = None;
+        match settled {
+            Settled::Done { revision, verdicts } => {
+                let several = group.units.len() > 1;
+                let mut disturbed = false;
+                for (unit, verdicts) in group.units.iter().zip(verdicts) {
+                    match verdicts {
+                        Verdicts::Applied => state.order.commit(&unit.numbers, revision),
+                        Verdicts::Refused(findings) => {
+                            disturbed = true;
+                            self.refuse(&mut state, unit, &group.committed, &findings);
+                        }
+                    }
+                }
+                if disturbed && (several || numbers.len() > 1) {
+                    state.careful = CAREFUL_REQUESTS;
+                } else if several {
+                    state.careful = state.careful.saturating_sub(1);
+                }
+            }
+            Settled::NotApplied(error) if error.is_transient() => {
+                state.order.put_back(&numbers, false);
+                pause = Some(Duration::from_millis(10));
+            }
+            // Perhaps it is one member's fault.
+            Settled::NotApplied(error) if numbers.len() > 1 => {
+                state.refuses_nested |= group.units.len() > 1 && !error.is_invalid_argument();
+                state.order.put_back(&numbers, true);
+            }
+            Settled::NotApplied(error) | Settled::Unknown(error) => {
+                let failed = numbers.into_iter().map(|number| (number, Err(error.clone())));
+                state.order.fail(failed.collect::<Vec<_>>());
+            }
+            Settled::RowLeaseLost => {
+                let conflicts = group.units.iter().flat_map(|unit| unit.numbers.iter().zip(&unit.attempts));
+                let conflicts = conflicts.map(|(number, attempt)| {
+                    (*number, Ok(Outcome::Conflict(Conflict::to_be_read_anew(attempt))))
+                });
+                state.order.fail(conflicts.collect::<Vec<_>>());
+            }
+        }
+        self.sequencer.advance(&mut state);
+        pause
     }
-
-    /// Whether the lane's key is as it was left.
-    pub(crate) fn is_unchanged(&self, found: Option<&KeyValue>) -> bool {
-        number_in(found) == (self.number != 0).then_some(self.number)
-    }
-}
-
-/// The number in a lane's key, if it is there.
-pub(crate) fn number_in(found: Option<&KeyValue>) -> Option<u64> {
-    Some(u64::from_be_bytes(found?.value().try_into().ok()?))
 }

@@ -1,18 +1,16 @@
 //! [`Snapshot`]: the store at one revision.
 //!
 //! The first read is linearizable and fixes the revision; all others read at that revision and may be answered
-//! by any member. Nothing here knows what the transaction wrote or what must be guarded.
-//!
-//! The first read runs in a task of its own: others wait for it, and whoever asked first may hold its future
-//! without polling it, or drop it.
+//! by any member. Nothing here knows what the transaction wrote or what must be guarded, nor how a read is sent:
+//! that is the [`Reader`]'s.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::watch;
-use txetcd_client::{Client, Error, GetRequest, GetResponse, Op, Result, Txn, error::Kind};
+use txetcd_client::{Error, GetRequest, GetResponse, Result, error::Kind};
 
-use super::lock::lock;
+use super::reader::Reader;
 
 /// How many requests of one read are under way at once.
 const PARALLEL_REQUESTS: usize = 8;
@@ -20,87 +18,80 @@ const PARALLEL_REQUESTS: usize = 8;
 /// Reads of one revision. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
-    client: Client,
-    max_ops: usize,
-    revision: Arc<Mutex<Revision>>,
+    reader: Arc<Reader>,
+    revision: watch::Sender<Revision>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Revision {
     /// Nothing was read yet.
     Open,
-    /// The first read is under way; the channel closes when it has ended.
-    Opening(watch::Receiver<()>),
+    /// The first read is under way.
+    Opening,
     Fixed(i64),
 }
 
-/// What a read has to do.
-enum Turn {
-    Lead(Opening),
-    Wait(watch::Receiver<()>),
-    ReadAt(i64),
-}
-
 /// The right to do the first read. Dropping it lets the next one try.
-struct Opening {
-    revision: Arc<Mutex<Revision>>,
-    _ended: watch::Sender<()>,
-}
+pub(crate) struct Opening(watch::Sender<Revision>);
 
 impl Opening {
-    fn fix(self, revision: i64) {
-        *lock(&self.revision) = Revision::Fixed(revision);
+    pub(crate) fn fix(self, revision: i64) {
+        self.0.send_replace(Revision::Fixed(revision));
     }
 }
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        let mut revision = lock(&self.revision);
-        if let Revision::Opening(_) = *revision {
-            *revision = Revision::Open;
-        }
+        self.0.send_if_modified(|revision| {
+            let failed = matches!(revision, Revision::Opening);
+            if failed {
+                *revision = Revision::Open;
+            }
+            failed
+        });
     }
 }
 
 impl Snapshot {
     /// The store as of the first read, or as of `revision`.
-    pub(crate) fn new(client: Client, max_ops: usize, revision: Option<i64>) -> Self {
-        let revision = revision.map_or(Revision::Open, Revision::Fixed);
-        Self { client, max_ops, revision: Arc::new(Mutex::new(revision)) }
+    pub(crate) fn new(reader: Arc<Reader>, revision: Option<i64>) -> Self {
+        Self { reader, revision: watch::Sender::new(revision.map_or(Revision::Open, Revision::Fixed)) }
+    }
+
+    /// Reads as of this revision, unless something was read already.
+    pub(crate) fn fix(&self, at: i64) {
+        self.revision.send_if_modified(|revision| {
+            let open = matches!(revision, Revision::Open);
+            if open {
+                *revision = Revision::Fixed(at);
+            }
+            open
+        });
     }
 
     /// The revision, once the first read has fixed it.
     pub(crate) fn revision(&self) -> Option<i64> {
-        match *lock(&self.revision) {
+        match *self.revision.borrow() {
             Revision::Fixed(revision) => Some(revision),
-            Revision::Open | Revision::Opening(_) => None,
+            Revision::Open | Revision::Opening => None,
         }
     }
 
     /// Answers all requests as of the snapshot's revision, in their order, in as few round trips as etcd's
     /// limits allow.
     pub(crate) async fn fetch(&self, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
-        let mut chunks = requests.chunks(self.max_ops).map(<[_]>::to_vec).collect::<Vec<_>>().into_iter();
+        let mut chunks = requests.chunks(self.reader.max_ops()).map(<[_]>::to_vec);
         let mut answers = Vec::with_capacity(requests.len());
         let revision = loop {
-            match self.turn() {
-                Turn::ReadAt(revision) => break revision,
-                // The channel has no messages: it ends.
-                Turn::Wait(mut ended) => drop(ended.changed().await),
-                Turn::Lead(opening) => {
+            if let Some(revision) = self.revision() {
+                break revision;
+            }
+            match self.open() {
+                Some(opening) => {
                     let Some(first) = chunks.next() else { return Ok(answers) };
-                    let this = self.clone();
-                    let read = tokio::spawn(async move {
-                        let (revision, first) = this.send(first).await?;
-                        opening.fix(revision);
-                        Ok::<_, Error>((revision, first))
-                    });
-                    let (revision, first) = read
-                        .await
-                        .map_err(|_| Error::new(Kind::Unavailable, "the runtime is shutting down"))??;
-                    answers.extend(first);
-                    break revision;
+                    answers.extend(self.reader.read(first, Some(opening)).await?);
                 }
+                None => self.opened().await,
             }
         };
         let rest: Vec<Vec<GetResponse>> = stream::iter(chunks)
@@ -112,47 +103,35 @@ impl Snapshot {
         Ok(answers)
     }
 
-    fn turn(&self) -> Turn {
-        let mut revision = lock(&self.revision);
-        match &*revision {
-            Revision::Fixed(revision) => Turn::ReadAt(*revision),
-            Revision::Opening(ended) => Turn::Wait(ended.clone()),
-            Revision::Open => {
-                let (sender, ended) = watch::channel(());
-                *revision = Revision::Opening(ended);
-                Turn::Lead(Opening { revision: self.revision.clone(), _ended: sender })
+    /// Takes the right to do the first read, unless another one has it.
+    fn open(&self) -> Option<Opening> {
+        let opens = self.revision.send_if_modified(|revision| {
+            let open = matches!(revision, Revision::Open);
+            if open {
+                *revision = Revision::Opening;
             }
-        }
+            open
+        });
+        opens.then(|| Opening(self.revision.clone()))
+    }
+
+    /// Waits until the first read has ended, well or not.
+    async fn opened(&self) {
+        let mut revision = self.revision.subscribe();
+        // This is one of the senders, so the channel is not closed.
+        drop(revision.wait_for(|revision| !matches!(revision, Revision::Opening)).await);
     }
 
     async fn fetch_at(&self, revision: i64, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
         let at = |request: &GetRequest| request.clone().revision(revision);
         let any_member = requests.iter().map(|request| at(request).serializable()).collect();
-        match self.send(any_member).await {
+        match self.reader.read(any_member, None).await {
             // This member lags behind; the leader knows.
             Err(error) if error.is_future_revision() => {
-                Ok(self.send(requests.iter().map(at).collect()).await?.1)
+                self.reader.read(requests.iter().map(at).collect(), None).await
             }
-            answered => Ok(answered?.1),
+            answered => answered,
         }
-    }
-
-    /// Sends one request; returns the store's revision at that moment, too.
-    async fn send(&self, mut requests: Vec<GetRequest>) -> Result<(i64, Vec<GetResponse>)> {
-        if requests.len() == 1
-            && let Some(only) = requests.pop()
-        {
-            let response = self.client.send_get(only, None).await?;
-            return Ok((response.revision(), vec![response]));
-        }
-        let expected = requests.len();
-        let response = self.client.txn(Txn::default().then(requests.into_iter().map(Op::from))).await?;
-        let revision = response.revision();
-        let answers: Vec<_> = response.into_responses().into_iter().filter_map(|op| op.into_get()).collect();
-        if answers.len() != expected {
-            return Err(unexpected_answer());
-        }
-        Ok((revision, answers))
     }
 }
 

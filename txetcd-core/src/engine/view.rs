@@ -18,8 +18,11 @@ use txetcd_client::{Client, Error, GetRequest, GetResponse, Hold, KeyValue, Leas
 
 use crate::catalogue::slots::Slots;
 
+use super::Engine;
+use super::attempt::{Attempt, SchemaGuard, Source};
 use super::batch::Batch;
 use super::bounds::{Bounds, after};
+use super::cache::{CacheSnapshot, CachedPage};
 use super::known::Known;
 use super::leases::Leases;
 use super::lock::lock;
@@ -32,16 +35,43 @@ use super::write_set::{AlreadyPut, NewRow, Own, WriteSet};
 /// What one attempt sees and does. Shared by reference among the futures of the closure.
 #[derive(Debug)]
 pub(crate) struct View {
+    engine: Arc<Engine>,
     snapshot: Snapshot,
     batch: Batch,
-    slots: Arc<Slots>,
     /// Whether reads are recorded; a transaction that only reads needs no validation.
     records: bool,
     state: Mutex<State>,
 }
 
+/// What a view begins with.
+#[derive(Debug)]
+pub(crate) enum Start {
+    /// The store as of the first read.
+    Store,
+    /// The cache, if the first read is of a cached table, or else the store.
+    Cache,
+    /// The store as of a revision, of which this is known already.
+    At(i64, Known),
+    /// The cache as it was at some moment.
+    Cached(CacheSnapshot),
+}
+
+/// Where a view reads.
+#[derive(Debug, Default)]
+enum Origin {
+    #[default]
+    Store,
+    /// Not decided before the first read.
+    Open,
+    /// In the cache, and what it does not have in the store as of its revision.
+    Cache(CacheSnapshot),
+}
+
 #[derive(Debug, Default)]
 struct State {
+    origin: Origin,
+    /// Whether the store was asked.
+    asked: bool,
     known: Known,
     reads: ReadSet,
     writes: WriteSet,
@@ -116,53 +146,40 @@ pub(crate) struct RangeOptions {
     pub(crate) limit: u32,
 }
 
-/// The revision at which a table's row in the catalogue must stand, 0 if it must not be there: then all indexes
-/// that the catalogue has of the table are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SchemaGuard {
-    pub(crate) slot: u16,
-    pub(crate) mod_revision: i64,
-}
-
-/// What an attempt leaves when its closure has ended.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    /// The snapshot's revision; `None` if nothing was read.
-    pub(crate) revision: Option<i64>,
-    pub(crate) reads: ReadSet,
-    pub(crate) writes: WriteSet,
-    /// The tables that were touched.
-    pub(crate) tables: Tables,
-    /// What the catalogue must say of the tables that are written.
-    pub(crate) schemas: Vec<SchemaGuard>,
-    /// What must still be held.
-    pub(crate) locks: Vec<Hold>,
-    /// Under which rows are put.
-    pub(crate) leases: Leases,
-}
-
 impl View {
-    /// A view whose reads are recorded, with what is known of the snapshot.
-    pub(crate) fn recording(snapshot: Snapshot, slots: Arc<Slots>, known: Known) -> Self {
-        let state = State { known, ..State::default() };
-        Self { snapshot, batch: Batch::default(), slots, records: true, state: Mutex::new(state) }
-    }
-
-    /// A view for reading only.
-    pub(crate) fn reading(snapshot: Snapshot, slots: Arc<Slots>) -> Self {
-        Self { snapshot, batch: Batch::default(), slots, records: false, state: Mutex::default() }
+    pub(crate) fn new(engine: &Arc<Engine>, start: Start, records: bool) -> Self {
+        let (revision, origin, known) = match start {
+            Start::Store => (None, Origin::Store, Known::default()),
+            Start::Cache => (None, Origin::Open, Known::default()),
+            Start::At(revision, known) => (Some(revision), Origin::Store, known),
+            Start::Cached(cached) => (Some(cached.revision()), Origin::Cache(cached), Known::default()),
+        };
+        let snapshot = engine.snapshot(revision);
+        let state = State { origin, known, ..State::default() };
+        Self { engine: engine.clone(), snapshot, batch: Batch::default(), records, state: Mutex::new(state) }
     }
 
     /// The slots of attached tables.
     pub(crate) fn slots(&self) -> &Slots {
-        &self.slots
+        &self.engine.slots
     }
 
-    pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> Attempt {
+    pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> (Attempt, Leases) {
         let revision = self.snapshot.revision();
-        let State { reads, writes, tables, locks, leases, .. } =
+        let State { origin, asked, reads, writes, tables, locks, leases, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Attempt { revision, reads, writes, tables, schemas, locks, leases }
+        let source = match origin {
+            Origin::Store | Origin::Open => Source::Store,
+            Origin::Cache(_) if asked => Source::Mixed,
+            Origin::Cache(_) => Source::Cache,
+        };
+        (Attempt { revision, source, reads, writes, tables, schemas, locks }, leases)
+    }
+
+    /// What was read, if that may be out of date: it has to be validated before anything follows from it.
+    pub(crate) fn into_doubtful(self) -> Option<Attempt> {
+        let is_doubtful = matches!(self.state().origin, Origin::Cache(_)) && !self.state().reads.is_empty();
+        is_doubtful.then(|| Attempt { writes: WriteSet::default(), ..self.finish(Vec::new()).0 })
     }
 
     /// Notes a lease under which a row is put.
@@ -191,6 +208,7 @@ impl View {
     /// Remembers a table that the transaction touches.
     pub(crate) fn enlist(&self, slot: u16, schema: &'static dyn TableSchema) {
         self.state().tables.enlist(slot, schema);
+        self.engine.cached_tables.want(&self.engine, slot, schema);
     }
 
     /// The tables that are written, with their slots.
@@ -217,6 +235,7 @@ impl View {
         {
             let mut state = self.state();
             for key in &keys {
+                self.decide(&mut state, key);
                 let row = state.row(key, self.records);
                 if row.is_none() {
                     missing.push(key.clone());
@@ -278,7 +297,21 @@ impl View {
         bounds: &Bounds,
         options: RangeOptions,
     ) -> Result<(Bounds, Vec<Arc<KeyValue>>)> {
-        let known = self.state().known.page(bounds, options.reverse);
+        let known = {
+            let mut state = self.state();
+            self.decide(&mut state, &bounds.start);
+            if let Origin::Cache(cached) = &state.origin
+                && cached.covers_all(bounds)
+            {
+                let CachedPage { covered, rows, marks } =
+                    cached.page(bounds, options.reverse, options.limit as usize);
+                if self.records {
+                    state.reads.add_range(covered.clone(), marks);
+                }
+                return Ok((covered, rows));
+            }
+            state.known.page(bounds, options.reverse)
+        };
         let (covered, stored) = match known {
             Some(known) => known,
             None => self.fetch_page(bounds, options).await?,
@@ -297,7 +330,7 @@ impl View {
 
     /// How many rows a range has.
     pub(crate) async fn count(&self, bounds: Bounds) -> Result<u64> {
-        if !self.records {
+        if !self.records && !self.is_cached(&bounds) {
             let request = GetRequest::new(bounds.key_set()).count_only();
             let answer = self.fetch(vec![request]).await?;
             return Ok(answer.first().map_or(0, GetResponse::count));
@@ -320,7 +353,7 @@ impl View {
         match state.writes.own(key) {
             Some(Own::Deleted) => None,
             Some(Own::Put(put)) if put.replaces_deleted => None,
-            Some(Own::Put(_)) | None => state.known.key(key).flatten(),
+            Some(Own::Put(_)) | None => state.known(key).flatten(),
         }
     }
 
@@ -376,9 +409,28 @@ impl View {
         Ok((covered, rows.into_iter().map(Arc::new).collect()))
     }
 
+    /// Whether a range is read from the cache.
+    fn is_cached(&self, bounds: &Bounds) -> bool {
+        matches!(&self.state().origin, Origin::Cache(cached) if cached.covers_all(bounds))
+    }
+
+    /// At the first read, decides where the view reads.
+    fn decide(&self, state: &mut State, key: &[u8]) {
+        if let Origin::Open = state.origin {
+            state.origin = match self.engine.sequencer.cached().filter(|cached| cached.covers(key)) {
+                Some(cached) => {
+                    self.snapshot.fix(cached.revision());
+                    Origin::Cache(cached)
+                }
+                None => Origin::Store,
+            };
+        }
+    }
+
     /// Asks the store, together with whoever asks at the same moment, and notes what an error means for the
     /// attempt.
     async fn fetch(&self, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
+        self.state().asked = true;
         self.batch.get(&self.snapshot, requests).await.map_err(|error| {
             if !error.is_compacted() {
                 return error;
@@ -401,9 +453,25 @@ impl View {
 impl State {
     /// Reads a key that must be absent, if it is known to be there: then the commit need not ask.
     fn read_if_present(&mut self, key: &[u8]) {
-        if let Some(Some(kv)) = self.known.key(key) {
-            self.reads.add_key(key, Mark::of(Some(&kv), true));
+        if let Some((Some(_), mark)) = self.look_up(key) {
+            self.reads.add_key(key, mark);
         }
+    }
+
+    /// What is known of a stored row without asking.
+    fn known(&self, key: &[u8]) -> Option<Option<Arc<KeyValue>>> {
+        self.look_up(key).map(|(row, _)| row)
+    }
+
+    fn look_up(&self, key: &[u8]) -> Option<(Option<Arc<KeyValue>>, Mark)> {
+        if let Origin::Cache(cached) = &self.origin
+            && cached.covers(key)
+        {
+            return Some(cached.get(key));
+        }
+        let known = self.known.key(key)?;
+        let mark = Mark::of(known.as_deref(), true);
+        Some((known, mark))
     }
 
     /// A row without asking the store: `None` if it has to be asked.
@@ -413,9 +481,9 @@ impl State {
             Some(Own::Deleted) => return Some(None),
             None => {}
         }
-        let known = self.known.key(key)?;
+        let (known, mark) = self.look_up(key)?;
         if records {
-            self.reads.add_key(key, Mark::of(known.as_deref(), true));
+            self.reads.add_key(key, mark);
         }
         Some(known.map(Row::Stored))
     }

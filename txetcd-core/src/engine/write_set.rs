@@ -232,6 +232,16 @@ impl WriteSet {
             || self.cleared.iter().any(|cleared| cleared.start < bounds.end && bounds.start < cleared.end)
     }
 
+    /// The last word on each key that was put or deleted by itself.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&[u8], &Own)> {
+        self.rows.iter().map(|(key, own)| (key.as_slice(), own))
+    }
+
+    /// The ranges that were cleared.
+    pub(crate) fn cleared(&self) -> &[Bounds] {
+        &self.cleared
+    }
+
     pub(crate) fn puts(&self) -> impl Iterator<Item = (&[u8], &Put)> {
         self.rows.iter().filter_map(|(key, own)| match own {
             Own::Put(put) => Some((key.as_slice(), put)),

@@ -172,7 +172,7 @@ pub(crate) fn references_of<T: Persist>(row: &T, key: &[u8]) -> Result<Vec<Refer
 /// What the engine has to know of the table of `T`.
 pub(crate) fn schema_of<T: Persist>() -> &'static dyn TableSchema {
     if T::INDEXES.is_empty() && T::REFERENCES.is_empty() {
-        const { &Unindexed(T::NAME) }
+        const { &Unindexed { name: T::NAME, cached: T::CACHED } }
     } else {
         const { &SchemaOf::<T>(PhantomData) }
     }
@@ -187,6 +187,10 @@ impl<T: Persist> TableSchema for SchemaOf<T> {
 
     fn id(&self) -> TypeId {
         TypeId::of::<T>()
+    }
+
+    fn is_cached(&self) -> bool {
+        T::CACHED
     }
 
     fn indexes(&self) -> Vec<IndexMeta> {

@@ -10,7 +10,9 @@ use txetcd_client::Result;
 use super::check::{Check, Checked, Problem};
 use crate::database::Database;
 use crate::engine::bounds::Bounds;
+use crate::engine::known::Known;
 use crate::engine::page_size::PageSize;
+use crate::engine::view::Start;
 use crate::persist::Persist;
 use crate::table::Table;
 use crate::txn::ReadTxn;
@@ -101,7 +103,7 @@ impl<'d, T: Persist> Verify<'d, T> {
     async fn run(mut self) -> Result<IndexReport> {
         let mut found =
             IndexReport { revision: self.database.status().await?.revision(), ..IndexReport::default() };
-        let txn = ReadTxn::new(self.database.engine(), Some(found.revision));
+        let txn = ReadTxn::new(self.database.engine(), Start::At(found.revision, Known::default()));
         let rows = Table::<T>::rows(&txn)?;
         let view = rows.view(&txn);
         let check = Check::<T>::new(rows);

@@ -5,6 +5,7 @@
 //!      -> keeper    the task that follows the table; it ends with the last clone of the view
 //! ```
 
+mod by_key;
 mod content;
 mod iter;
 mod keeper;
@@ -58,7 +59,7 @@ impl<T: Stored> Live<T> {
     /// failed.
     pub fn get<Q: KeyLike<T::Key> + ?Sized>(&self, key: &Q) -> Result<Option<Arc<T::Value>>> {
         let key = self.rows.key(key)?;
-        self.shared.read()?.get(&key).cloned().transpose()
+        self.shared.read()?.get(&key).transpose()
     }
 
     /// All rows with their keys, in the order of the keys, as of one revision. Changes that come meanwhile do not show.

@@ -159,7 +159,7 @@ impl<K: Key, V: Send + Sync + 'static, C: Codec<V>> PMap<K, V, C> {
     pub(super) fn rows(&self) -> Rows<K, V> {
         Rows {
             slot: self.slot,
-            schema: &Unindexed("map"),
+            schema: &Unindexed { name: "map", cached: false },
             encode: |value, _| {
                 let mut bytes = Vec::new();
                 C::encode(value, &mut bytes)?;

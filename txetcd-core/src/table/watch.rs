@@ -3,6 +3,7 @@
 //! What happens to the bytes is the affair of the [`Follower`]; here they become keys and rows.
 
 mod change;
+mod part;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::follow::{Follower, Step};
 use crate::key::{KeyLike, KeyPrefix};
 
 pub use change::{Change, Stored};
+use part::Part;
 
 /// Which changes of a table to watch. Finish it with [`stream`](TableWatch::stream).
 #[must_use = "a watch does nothing until its stream is opened"]
@@ -29,13 +31,16 @@ pub struct TableWatch<'d, T: Stored> {
     from: Option<i64>,
 }
 
-/// A table, and the part of it that is watched.
-type Source<T> = (Rows<<T as Stored>::Key, <T as Stored>::Value>, Bounds);
+/// Which rows: those of the part with these keys.
+struct Source<T: Stored> {
+    keys: Bounds,
+    part: Part<T::Key, T::Value>,
+}
 
 impl<'d, T: Stored> TableWatch<'d, T> {
     /// All changes; an error in finding the table is that of the stream.
     pub(crate) fn of(database: &'d Database, table: Result<Rows<T::Key, T::Value>>) -> Self {
-        let source = table.map(|rows| (rows, rows.bounds()));
+        let source = table.map(|rows| Source { keys: rows.bounds(), part: Part::all(rows) });
         Self { database, source, from: None }
     }
 
@@ -48,17 +53,24 @@ impl<'d, T: Stored> TableWatch<'d, T> {
 
     /// Only rows whose keys are in this range: `a..b`, `a..=b`, `a..`, `..b`.
     pub fn range<Q: KeyLike<T::Key>>(self, range: impl RangeBounds<Q>) -> Self {
-        self.within(|rows| rows.range_bounds(&range))
+        self.and(|source| Ok(Source { keys: source.part.rows.range_bounds(&range)?, ..source }))
     }
 
     /// Only rows whose keys begin so: the beginning of a string, or the first elements of a tuple.
     pub fn prefix(self, prefix: impl KeyPrefix<T::Key>) -> Self {
-        self.within(|rows| rows.prefix_bounds(&prefix))
+        self.and(|source| Ok(Source { keys: source.part.rows.prefix_bounds(&prefix)?, ..source }))
     }
 
-    fn within(self, bounds: impl FnOnce(&Rows<T::Key, T::Value>) -> Result<Bounds>) -> Self {
-        let source = self.source.and_then(|(rows, _)| Ok((rows, bounds(&rows)?)));
-        Self { source, ..self }
+    /// Only rows with an entry of an index in these bounds.
+    pub(crate) fn with_entries(self, bounds: impl FnOnce(&Rows<T::Key, T::Value>) -> Result<Bounds>) -> Self {
+        self.and(|Source { keys, part }| {
+            let bounds = bounds(&part.rows)?;
+            Ok(Source { keys, part: part.with_entries(bounds) })
+        })
+    }
+
+    fn and(self, restrict: impl FnOnce(Source<T>) -> Result<Source<T>>) -> Self {
+        Self { source: self.source.and_then(restrict), ..self }
     }
 
     /// Opens the stream.
@@ -67,17 +79,21 @@ impl<'d, T: Stored> TableWatch<'d, T> {
     /// [`is_invalid_argument`](txetcd_client::Error::is_invalid_argument) for a key that has no encoded form, an empty
     /// range, or a revision that is none; the store's own.
     pub async fn stream(self) -> Result<ChangeStream<T>> {
-        let (rows, bounds) = self.source?;
-        let follower = Follower::watch(self.database.client(), bounds, self.from).await?;
-        let reader = Reader::<T> { follower, rows, told: VecDeque::new(), resync: 0 };
+        let Source { keys, part } = self.source?;
+        part.check()?;
+        let follower = Follower::watch(self.database.client(), keys, self.from).await?;
+        let reader = Reader::<T> { follower, part, told: VecDeque::new(), resync: 0 };
         let changes = stream::unfold(Some(reader), |reader| async move {
             let mut reader = reader?;
-            match reader.next().await {
-                Ok(told) => {
-                    let change = told.into_change(&reader.rows);
-                    Some((change, Some(reader)))
+            loop {
+                match reader.next().await {
+                    Ok(told) => {
+                        if let Some(change) = reader.change(told).transpose() {
+                            return Some((change, Some(reader)));
+                        }
+                    }
+                    Err(error) => return Some((Err(error), None)),
                 }
-                Err(error) => Some((Err(error), None)),
             }
         });
         Ok(ChangeStream { changes: changes.boxed() })
@@ -105,7 +121,7 @@ impl<T: Stored> Stream for ChangeStream<T> {
 /// Takes a follower's steps apart, and decodes one change at a time.
 struct Reader<T: Stored> {
     follower: Follower,
-    rows: Rows<T::Key, T::Value>,
+    part: Part<T::Key, T::Value>,
     told: VecDeque<Told>,
     /// The revision of the rows of a resync.
     resync: i64,
@@ -115,6 +131,8 @@ struct Reader<T: Stored> {
 enum Told {
     Event(i64, WatchEvent),
     Resync(i64),
+    /// A row that follows a resync.
+    Row(KeyValue),
 }
 
 impl<T: Stored> Reader<T> {
@@ -133,21 +151,23 @@ impl<T: Stored> Reader<T> {
                     self.resync = revision;
                     return Ok(Told::Resync(revision));
                 }
-                Step::Rows(kvs) => {
-                    let put = |kv: KeyValue| Told::Event(self.resync, WatchEvent::Put { kv, previous: None });
-                    self.told.extend(kvs.into_iter().map(put));
-                }
+                Step::Rows(kvs) => self.told.extend(kvs.into_iter().map(Told::Row)),
                 Step::Complete => {}
             }
         }
     }
-}
 
-impl Told {
-    fn into_change<T: Stored>(self, rows: &Rows<T::Key, T::Value>) -> Result<Change<T>> {
-        match self {
-            Self::Resync(revision) => Ok(Change::Resync { revision }),
-            Self::Event(revision, event) => Change::from_event(revision, event, rows),
+    /// What that means to who watches this part of the table, if anything.
+    fn change(&self, told: Told) -> Result<Option<Change<T>>> {
+        match told {
+            Told::Resync(revision) => Ok(Some(Change::Resync { revision })),
+            Told::Row(kv) => Change::listed(self.resync, kv, &self.part),
+            Told::Event(revision, WatchEvent::Put { kv, previous }) => {
+                Change::put(revision, kv, previous, &self.part)
+            }
+            Told::Event(revision, WatchEvent::Delete { kv, previous }) => {
+                Change::deleted(revision, kv, previous, &self.part)
+            }
         }
     }
 }

@@ -44,9 +44,10 @@ impl View {
             return Ok(());
         }
         let unknown = {
-            let state = self.state();
+            let mut state = self.state();
+            tables.iter().for_each(|(slot, _)| self.decide(&mut state, &slot.to_be_bytes()));
             let rows = tables.iter().flat_map(|(slot, _)| state.replaced(*slot));
-            rows.filter(|key| state.known.key(key).is_none()).map(<[u8]>::to_vec).collect()
+            rows.filter(|key| state.known(key).is_none()).map(<[u8]>::to_vec).collect()
         };
         self.stored(unknown).await?;
         let mut changes = Changes::default();
@@ -57,7 +58,7 @@ impl View {
             }
             let doubtful = changes.old.iter().filter(|entry| is_doubtful(entry, building));
             doubtful
-                .filter(|entry| state.known.key(&entry.key).is_none())
+                .filter(|entry| state.known(&entry.key).is_none())
                 .map(|entry| entry.key.clone())
                 .collect()
         };
@@ -78,18 +79,22 @@ impl State {
 
     /// Whether an entry is stored as it should be, which is known. Guards it.
     fn has(&mut self, entry: &Entry) -> bool {
-        let stored = self.known.key(&entry.key).flatten();
-        self.reads.add_key(&entry.key, Mark::of(stored.as_deref(), true));
+        let (stored, mark) = self.look_up(&entry.key).unwrap_or((None, Mark::ABSENT));
+        self.reads.add_key(&entry.key, mark);
         stored.is_some_and(|stored| stored.value() == entry.value)
     }
 
     fn collect(&mut self, slot: u16, schema: &'static dyn TableSchema, changes: &mut Changes) -> Result<()> {
-        let Self { known, reads, writes, tables, .. } = self;
+        let replaced: BTreeMap<Vec<u8>, _> = self
+            .replaced(slot)
+            .map(|key| (key.to_vec(), self.look_up(key).unwrap_or((None, Mark::ABSENT))))
+            .collect();
+        let Self { reads, writes, tables, .. } = self;
         for (key, own) in writes.rows_in(&Bounds::slot(slot)) {
-            let before = if replaces(writes, key) { known.key(key).flatten() } else { None };
-            if replaces(writes, key) {
-                reads.add_key(key, Mark::of(before.as_deref(), true));
-            }
+            let before = replaced.get(key).and_then(|(before, mark)| {
+                reads.add_key(key, *mark);
+                before.clone()
+            });
             let old = match &before {
                 Some(kv) => schema.entries(key, kv.value())?,
                 None => Vec::new(),

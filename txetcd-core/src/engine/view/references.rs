@@ -52,7 +52,7 @@ impl View {
         let before = {
             let state = self.state();
             // What is known but not read is not guarded.
-            state.reads.mark(row).and_then(|_| state.known.key(row)).flatten()
+            state.reads.mark(row).and_then(|_| state.known(row)).flatten()
         };
         let old = match before {
             Some(kv) => schema.references_of(row, kv.value())?,
@@ -73,7 +73,7 @@ impl View {
             Some(Own::Deleted) => return Err(dangling.violated(&target, &state.tables)),
             None => {}
         }
-        if state.known.key(&target) == Some(None) {
+        if state.known(&target) == Some(None) {
             return Err(dangling.violated(&target, &state.tables));
         }
         if !state.reads.keys.contains_key(&target) {

@@ -3,18 +3,18 @@
 //! They are kept twice: by hash for reading one, and in the order of their keys for reading many. The ordered map shares
 //! its parts with earlier versions of itself, so that an iterator holds one revision without holding up the next.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use smallvec::SmallVec;
 use txetcd_client::{Error, KeyValue, WatchEvent, WatchResponse};
 
+use super::by_key::ByKey;
 use crate::engine::view::Row;
 use crate::key::Key;
 use crate::table::rows::Rows;
 
-/// An etcd key. Most are short, and then stand in the maps themselves.
+/// An etcd key. Most are short, and then stand in the map itself.
 type Bytes = SmallVec<[u8; 24]>;
 
 /// A row, or why it cannot be decoded.
@@ -26,7 +26,7 @@ pub(super) type Ordered<V> = OrdMap<Bytes, Decoded<V>>;
 pub(super) struct Content<V> {
     pub(super) revision: i64,
     ordered: Ordered<V>,
-    hashed: HashMap<Bytes, Decoded<V>>,
+    by_key: ByKey<V>,
     /// Why the view has ended.
     pub(super) failed: Option<Error>,
 }
@@ -34,16 +34,13 @@ pub(super) struct Content<V> {
 impl<V> Content<V> {
     /// Rows as of a revision.
     pub(super) fn new(revision: i64, rows: Vec<(Bytes, Decoded<V>)>) -> Self {
-        Self {
-            revision,
-            ordered: rows.iter().cloned().collect(),
-            hashed: rows.into_iter().collect(),
-            failed: None,
-        }
+        let mut by_key = ByKey::with_capacity(rows.len());
+        rows.iter().for_each(|(key, row)| by_key.insert(key, row.clone()));
+        Self { revision, ordered: rows.into_iter().collect(), by_key, failed: None }
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<&Decoded<V>> {
-        self.hashed.get(key)
+    pub(super) fn get(&self, key: &[u8]) -> Option<Decoded<V>> {
+        self.by_key.get(key)
     }
 
     pub(super) fn ordered(&self) -> &Ordered<V> {
@@ -51,7 +48,7 @@ impl<V> Content<V> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.hashed.len()
+        self.ordered.len()
     }
 
     /// Applies what a revision changed. One that is not later than the content is part of it already.
@@ -62,12 +59,12 @@ impl<V> Content<V> {
         for (key, row) in changes.rows {
             match row {
                 Some(row) => {
-                    self.ordered.insert(key.clone(), row.clone());
-                    self.hashed.insert(key, row);
+                    self.by_key.insert(&key, row.clone());
+                    self.ordered.insert(key, row);
                 }
                 None => {
                     self.ordered.remove(&key);
-                    self.hashed.remove(&key);
+                    self.by_key.remove(&key);
                 }
             }
         }

@@ -1,0 +1,118 @@
+//! [`Attempt`]: what one run of a transaction's closure has left: what it read, and what it wants to write.
+
+use std::collections::BTreeSet;
+
+use txetcd_client::{Error, Hold};
+
+use super::bookkeeping::slot_of;
+use super::naming::Tables;
+use super::read_set::{Mark, ReadSet};
+use super::write_set::{Own, WriteSet};
+
+/// What an attempt leaves when its closure has ended.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// The snapshot's revision; `None` if nothing was read.
+    pub(crate) revision: Option<i64>,
+    /// Where the reads came from.
+    pub(crate) source: Source,
+    pub(crate) reads: ReadSet,
+    pub(crate) writes: WriteSet,
+    /// The tables that were touched.
+    pub(crate) tables: Tables,
+    /// What the catalogue must say of the tables that are written.
+    pub(crate) schemas: Vec<SchemaGuard>,
+    /// What must still be held.
+    pub(crate) locks: Vec<Hold>,
+}
+
+/// Where an attempt's reads came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From the store, or nothing was read.
+    Store,
+    /// From the cache alone.
+    Cache,
+    /// From both, as of the cache's revision.
+    Mixed,
+}
+
+/// The revision at which a table's row in the catalogue must stand, 0 if it must not be there: then all indexes
+/// that the catalogue has of the table are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SchemaGuard {
+    pub(crate) slot: u16,
+    pub(crate) mod_revision: i64,
+}
+
+impl Attempt {
+    /// The transactions of this process of which something was read before they were committed.
+    pub(crate) fn writers(&self) -> impl Iterator<Item = u64> {
+        let rows = self.reads.ranges.iter().flat_map(|range| range.rows.values());
+        self.reads.keys.values().chain(rows).filter_map(Mark::writer)
+    }
+
+    /// The error if something must be absent that was read as present.
+    pub(crate) fn violation(&self) -> Option<Error> {
+        let is_present = |key: &[u8]| self.reads.mark(key).is_some_and(|mark| mark.is_present);
+        let (key, absence) = self.writes.absent().find(|(key, _)| is_present(key))?;
+        Some(absence.violated(key, &self.tables))
+    }
+
+    /// The keys that must be there, or absent, though they were not read.
+    pub(crate) fn required(&self) -> impl Iterator<Item = &[u8]> {
+        let absent = self.writes.absent().map(|(key, _)| key);
+        absent.chain(self.writes.present().map(|(key, _)| key))
+    }
+
+    /// The tables whose generation keys its commit puts: those from which a row vanishes, or may vanish with its lease.
+    pub(crate) fn generations(&self) -> BTreeSet<u16> {
+        let vanishing = self.writes.rows().filter(|(key, own)| match own {
+            Own::Put(put) => put.lease(self.reads.mark(key)) != 0,
+            Own::Deleted => true,
+        });
+        let cleared = self.writes.cleared().iter().map(|bounds| slot_of(&bounds.start));
+        vanishing.map(|(key, _)| slot_of(key)).chain(cleared).collect()
+    }
+
+    /// How many operations on a path its commit has at most, without those of a lane.
+    pub(crate) fn ops(&self) -> usize {
+        let Self { reads, writes, schemas, locks, .. } = self;
+        let ranges: usize = reads.ranges.iter().map(|range| 1 + 2 * range.rows.len()).sum();
+        let guards = reads.keys.len() + ranges + self.required().count() + schemas.len() + locks.len();
+        let cuts = writes.clears().len();
+        guards.max(writes.rows().count() + cuts + self.generations().len())
+    }
+
+    /// About how many bytes its commit has, if a namespace of so many is put in front of its keys.
+    pub(crate) fn size(&self, namespace: usize) -> usize {
+        /// Tags and lengths of the messages around the keys and values of an operation.
+        const FRAMING: usize = 24;
+        let each = FRAMING + 2 * namespace;
+        let Self { reads, writes, schemas, locks, .. } = self;
+        // Each is guarded, and asked for after a refusal.
+        let keys = reads.keys.keys().map(Vec::as_slice).chain(self.required());
+        let rows = reads.ranges.iter().flat_map(|range| range.rows.keys().map(Vec::as_slice));
+        let read: usize = keys.chain(rows).map(|key| 2 * (key.len() + each)).sum();
+        let ranges: usize = reads
+            .ranges
+            .iter()
+            .map(|range| 2 * (range.bounds.start.len() + range.bounds.end.len() + each))
+            .sum();
+        let written = writes.rows().map(|(key, own)| {
+            let value = match own {
+                Own::Put(put) => put.value.len(),
+                Own::Deleted => 0,
+            };
+            key.len() + value + each
+        });
+        let locks: usize = locks.iter().map(|lock| 2 * (lock.key().len() + each)).sum();
+        read + ranges + locks + written.sum::<usize>() + 3 * each * (schemas.len() + writes.cleared().len())
+    }
+
+    /// Whether there is nothing to be done about it: what was read from the store is a snapshot.
+    pub(crate) fn is_settled(&self) -> bool {
+        let validated = self.source == Source::Store || self.reads.is_empty();
+        self.writes.is_empty() && self.locks.is_empty() && validated
+    }
+}

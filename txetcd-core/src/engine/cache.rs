@@ -1,0 +1,357 @@
+//! [`Cache`]: rows of the tables that are to be cached, as of one revision, and over them what this process is about to
+//! write.
+//!
+//! ```text
+//!  versions   what finished transactions of this process write: committed, but not among the rows yet, or about to be
+//!  rows       everything that the store has in the cached ranges, as of one revision
+//! ```
+//!
+//! A transaction takes both as they are at one moment, a [`CacheSnapshot`]: that is a state in which the store would be
+//! if this process had been alone since the rows' revision. It may be stale, so whoever relies on it is validated by
+//! the store. What is allowed among the versions, and when the rows may move on under them, is the affair of
+//! [`Sequencer`](super::sequencer::Sequencer).
+
+pub(crate) mod bytes;
+pub(crate) mod feed;
+pub(crate) mod ranges;
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use txetcd_client::{KeyValue, WatchEvent};
+
+use super::bounds::{Bounds, after};
+use super::read_set::Mark;
+use bytes::Bytes;
+use ranges::Ranges;
+
+/// A stored row, in the order of the keys.
+#[derive(Clone)]
+struct Stored(Arc<KeyValue>);
+
+/// What a transaction of this process makes of a row; no row if it deletes it.
+#[derive(Clone)]
+pub(crate) struct Version {
+    /// The number of the transaction.
+    pub(crate) number: u64,
+    pub(crate) row: Option<Arc<KeyValue>>,
+}
+
+/// What a transaction of this process makes of rows.
+pub(crate) type Versions = Arc<[(Arc<[u8]>, Version)]>;
+
+/// The cached rows of a process. Nothing is known before they are listed.
+#[derive(Default)]
+pub(crate) struct Cache {
+    ranges: Arc<Ranges>,
+    rows: Option<Rows>,
+    versions: OrdMap<Arc<[u8]>, Version>,
+    /// Versions that are committed, by the revision in which they were.
+    committed: BTreeMap<i64, Vec<Versions>>,
+    /// A revision that the rows must have reached to be used.
+    floor: i64,
+    /// What the rows have to go through next.
+    pending: VecDeque<Step>,
+    bytes: Bytes,
+}
+
+#[derive(Clone)]
+struct Rows {
+    revision: i64,
+    rows: OrdSet<Stored>,
+}
+
+/// What happens to the cached rows.
+pub(crate) enum Step {
+    /// What one revision changed in the cached ranges.
+    Changes(i64, Vec<WatchEvent>),
+    /// They are these, as of this revision.
+    Replaced(i64, Vec<KeyValue>),
+}
+
+/// The cached rows and the versions over them, at one moment.
+#[derive(Clone)]
+pub(crate) struct CacheSnapshot {
+    ranges: Arc<Ranges>,
+    rows: Rows,
+    versions: OrdMap<Arc<[u8]>, Version>,
+}
+
+/// The beginning (or, in reverse, the end) of a range.
+pub(crate) struct CachedPage {
+    pub(crate) covered: Bounds,
+    /// In ascending order.
+    pub(crate) rows: Vec<Arc<KeyValue>>,
+    pub(crate) marks: BTreeMap<Vec<u8>, Mark>,
+}
+
+impl Cache {
+    /// Caches these ranges from now on, once they are listed.
+    pub(crate) fn restart(&mut self, ranges: Arc<Ranges>) {
+        self.ranges = ranges;
+        self.rows = None;
+        self.pending.clear();
+        self.bytes = Bytes::default();
+    }
+
+    /// How much is cached.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(crate) fn covers(&self, key: &[u8]) -> bool {
+        self.ranges.covers(key)
+    }
+
+    /// The revision of the rows, if they are known.
+    pub(crate) fn revision(&self) -> Option<i64> {
+        self.rows.as_ref().map(|rows| rows.revision)
+    }
+
+    /// The rows and versions as they are now, if they can be used.
+    pub(crate) fn snapshot(&self) -> Option<CacheSnapshot> {
+        let rows = self.rows.clone().filter(|rows| rows.revision >= self.floor)?;
+        Some(CacheSnapshot { ranges: self.ranges.clone(), rows, versions: self.versions.clone() })
+    }
+
+    /// The same, without what is not committed.
+    pub(crate) fn committed_snapshot(&self) -> Option<CacheSnapshot> {
+        let mut versions = OrdMap::new();
+        for (key, version) in self.committed().flat_map(|(_, versions)| versions.iter()) {
+            versions.insert(key.clone(), version.clone());
+        }
+        Some(CacheSnapshot { versions, ..self.snapshot()? })
+    }
+
+    /// Whether a key is there, as far as the rows and versions say; `None` if they do not.
+    pub(crate) fn has(&self, key: &[u8]) -> Option<bool> {
+        let rows = self.rows.as_ref().filter(|_| self.covers(key))?;
+        Some(match self.versions.get(key) {
+            Some(version) => version.row.is_some(),
+            None => rows.get(key).is_some(),
+        })
+    }
+
+    /// The revision at which a key stands among the rows; 0 if it is not there.
+    pub(crate) fn mod_revision(&self, key: &[u8]) -> Option<i64> {
+        let rows = self.rows.as_ref().filter(|_| self.covers(key))?;
+        Some(rows.get(key).map_or(0, |kv| kv.mod_revision()))
+    }
+
+    /// Adds what a transaction is about to write.
+    pub(crate) fn add(&mut self, versions: &Versions) {
+        for (key, version) in versions.iter() {
+            self.versions.insert(key.clone(), version.clone());
+        }
+    }
+
+    /// What was added has been committed.
+    pub(crate) fn commit(&mut self, versions: Versions, revision: i64) {
+        if self.revision().is_some_and(|rows| rows >= revision) {
+            self.retire(&versions);
+        } else {
+            self.committed.entry(revision).or_default().push(versions);
+        }
+    }
+
+    /// The versions that are committed, and in which revision.
+    pub(crate) fn committed(&self) -> impl Iterator<Item = (i64, &Versions)> {
+        self.committed.iter().flat_map(|(revision, all)| all.iter().map(|versions| (*revision, versions)))
+    }
+
+    /// Forgets all versions that are not committed.
+    pub(crate) fn forget_uncommitted(&mut self) {
+        self.versions = OrdMap::new();
+        let committed = std::mem::take(&mut self.committed);
+        committed.values().flatten().for_each(|versions| self.add(versions));
+        self.committed = committed;
+    }
+
+    /// Forgets all versions. The rows cannot be used before they have those that are committed.
+    pub(crate) fn forget(&mut self) {
+        self.versions = OrdMap::new();
+        if let Some((newest, _)) = std::mem::take(&mut self.committed).pop_last() {
+            self.require(newest);
+        }
+    }
+
+    /// The rows cannot be used before they have reached this revision: this process has written to them what is no
+    /// version.
+    pub(crate) fn require(&mut self, revision: i64) {
+        self.floor = self.floor.max(revision);
+    }
+
+    pub(crate) fn push(&mut self, step: Step) {
+        self.pending.push_back(step);
+    }
+
+    /// What the rows have to go through next.
+    pub(crate) fn next(&self) -> Option<&Step> {
+        self.pending.front()
+    }
+
+    /// Lets the rows go through the next step.
+    pub(crate) fn advance(&mut self) {
+        match self.pending.pop_front() {
+            Some(Step::Changes(revision, events)) => {
+                let Some(rows) = self.rows.as_mut().filter(|rows| rows.revision < revision) else { return };
+                for event in events {
+                    let before = match event {
+                        WatchEvent::Put { kv, .. } => {
+                            self.bytes.add(&kv);
+                            rows.rows.insert(Stored(Arc::new(kv)))
+                        }
+                        WatchEvent::Delete { kv, .. } => rows.rows.remove(kv.key()),
+                    };
+                    before.iter().for_each(|Stored(kv)| self.bytes.remove(kv));
+                }
+                rows.revision = revision;
+            }
+            Some(Step::Replaced(revision, rows)) => {
+                self.bytes = Bytes::default();
+                rows.iter().for_each(|kv| self.bytes.add(kv));
+                let rows = rows.into_iter().map(|kv| Stored(Arc::new(kv))).collect();
+                self.rows = Some(Rows { revision, rows });
+            }
+            None => return,
+        }
+        let revision = self.revision().unwrap_or(0);
+        let later = self.committed.split_off(&(revision + 1));
+        let passed = std::mem::replace(&mut self.committed, later);
+        passed.values().flatten().for_each(|versions| self.retire(versions));
+    }
+
+    /// The rows have these versions.
+    fn retire(&mut self, versions: &Versions) {
+        for (key, version) in versions.iter() {
+            if self.versions.get(&**key).is_some_and(|newest| newest.number == version.number) {
+                self.versions.remove(&**key);
+            }
+        }
+    }
+}
+
+impl Rows {
+    fn get(&self, key: &[u8]) -> Option<&Arc<KeyValue>> {
+        self.rows.get(key).map(|stored| &stored.0)
+    }
+}
+
+impl CacheSnapshot {
+    /// The revision of the rows.
+    pub(crate) fn revision(&self) -> i64 {
+        self.rows.revision
+    }
+
+    pub(crate) fn covers(&self, key: &[u8]) -> bool {
+        self.ranges.covers(key)
+    }
+
+    pub(crate) fn covers_all(&self, bounds: &Bounds) -> bool {
+        self.ranges.cover_all(bounds)
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> (Option<Arc<KeyValue>>, Mark) {
+        match self.versions.get(key) {
+            Some(version) => (version.row.clone(), version.mark()),
+            None => {
+                let row = self.rows.get(key).cloned();
+                let mark = Mark::of(row.as_deref(), true);
+                (row, mark)
+            }
+        }
+    }
+
+    /// At most so many rows at the beginning (or, in reverse, the end) of a range, and some more if they are versions.
+    pub(crate) fn page(&self, bounds: &Bounds, reverse: bool, limit: usize) -> CachedPage {
+        let mut covered = bounds.clone();
+        let mut stored = self.rows.rows.range::<_, [u8]>((
+            std::ops::Bound::Included(&*bounds.start),
+            std::ops::Bound::Excluded(&*bounds.end),
+        ));
+        let mut rows = BTreeMap::new();
+        while let Some(Stored(kv)) = if reverse { stored.next_back() } else { stored.next() } {
+            if rows.len() == limit {
+                if reverse {
+                    covered.start = after(kv.key());
+                } else {
+                    covered.end = kv.key().to_vec();
+                }
+                break;
+            }
+            rows.insert(kv.key(), (Some(kv), Mark::of(Some(kv), true)));
+        }
+        let versions = self.versions.range::<_, [u8]>((
+            std::ops::Bound::Included(&*covered.start),
+            std::ops::Bound::Excluded(&*covered.end),
+        ));
+        for (key, version) in versions {
+            rows.insert(key, (version.row.as_ref(), version.mark()));
+        }
+        CachedPage {
+            rows: rows.values().filter_map(|(row, _)| row.cloned()).collect(),
+            marks: rows.into_iter().map(|(key, (_, mark))| (key.to_vec(), mark)).collect(),
+            covered,
+        }
+    }
+}
+
+impl Version {
+    fn mark(&self) -> Mark {
+        match &self.row {
+            Some(row) => Mark::of(Some(row), true),
+            None => Mark::deleted_by(self.number),
+        }
+    }
+}
+
+impl Borrow<[u8]> for Stored {
+    fn borrow(&self) -> &[u8] {
+        self.0.key()
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Version").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key() == other.0.key()
+    }
+}
+
+impl Eq for Stored {}
+
+impl PartialOrd for Stored {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Stored {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.key().cmp(other.0.key())
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("revision", &self.revision())
+            .field("versions", &self.versions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CacheSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheSnapshot").field("revision", &self.revision()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,349 @@
+//! Forming groups: which of the members that wait can be the next request.
+//!
+//! A [`Group`] consists of units. A unit is applied as a whole or not at all; it becomes a nested transaction with guards
+//! of its own, or, if it is the only one, the request itself. etcd looks at all guards of a request before any of
+//! its operations, so two units of a request have nothing to do with each other: no key that one writes is read
+//! or written by the other. Members that meet at keys are one unit, in their order. For the same reason, what a member
+//! has to do with must not be under way in another request.
+//!
+//! As long as nobody disturbs, all members of a group are one unit, since that costs the store the least. After a
+//! disturbance they are as many units as they can be for a while, so that the next one hits as few as possible.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use crate::engine::Limits;
+use crate::engine::attempt::Attempt;
+use crate::engine::bounds::Bounds;
+use crate::engine::plan::{Committed, LANE_BYTES, LANE_OPS};
+use crate::engine::read_set::{Mark, RangeRead};
+
+use super::order::{Member, Order, Place};
+
+/// Members that leave in one request.
+#[derive(Debug)]
+pub(in crate::engine) struct Group {
+    pub(in crate::engine) units: Vec<Unit>,
+    pub(in crate::engine) committed: Committed,
+    /// The first of its members' deadlines.
+    pub(in crate::engine) deadline: Instant,
+}
+
+/// Members that are applied as a whole or not at all.
+#[derive(Debug)]
+pub(in crate::engine) struct Unit {
+    pub(in crate::engine) numbers: Vec<u64>,
+    pub(in crate::engine) attempts: Vec<Arc<Attempt>>,
+}
+
+/// How groups are formed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) limits: Limits,
+    /// How many units a group may have.
+    pub(super) units: usize,
+    /// Whether members that have nothing to do with each other may be one unit.
+    pub(super) joins: bool,
+    /// Whether members that meet at keys may be one unit.
+    pub(super) merges: bool,
+}
+
+impl Shape {
+    /// How many operations on a path a unit may have.
+    fn unit_ops(&self) -> usize {
+        if self.units == 1 { self.limits.ops.saturating_sub(LANE_OPS) } else { self.limits.ops / 2 - 1 }
+    }
+}
+
+/// What is under formation, or has to be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spot {
+    /// In flight, or behind something that is.
+    Blocked,
+    Unit(usize),
+}
+
+/// Who has to do with a key.
+#[derive(Default)]
+struct Users {
+    writer: Option<Spot>,
+    /// The number of the last writer.
+    number: u64,
+    /// Who has read it since.
+    readers: SmallVec<[Spot; 2]>,
+}
+
+#[derive(Default)]
+struct Formation<'o> {
+    keys: BTreeMap<&'o [u8], Users>,
+    /// Ranges that are read, or, if it is so, cleared.
+    ranges: Vec<(&'o Bounds, Spot, bool)>,
+    units: Vec<Forming>,
+    bytes: usize,
+    any_blocked: bool,
+}
+
+#[derive(Default)]
+struct Forming {
+    numbers: Vec<u64>,
+    guards: usize,
+    ops: usize,
+    generations: BTreeSet<u16>,
+    clears: bool,
+}
+
+impl Order {
+    /// Forms the next group, if there is anything to be sent.
+    pub(super) fn form(&mut self, shape: &Shape) -> Option<Group> {
+        let mut formation = Formation::default();
+        for (number, member) in &self.members {
+            if formation.is_full(shape) {
+                break;
+            }
+            if member.place == Place::InFlight {
+                if member.is_barrier() {
+                    return None;
+                }
+                formation.block(*number, &member.attempt);
+                continue;
+            }
+            let is_barrier = member.is_barrier();
+            if !member.alone && !is_barrier && formation.place(*number, member, shape) {
+                continue;
+            }
+            // What has to be a request of its own, or is too large for a unit among others, is the next one if it comes
+            // first.
+            let comes_first = formation.units.is_empty() && !(is_barrier && formation.any_blocked);
+            if comes_first && member.after.is_empty() && formation.meets(&member.attempt).is_empty() {
+                formation.begin(*number, member);
+                break;
+            }
+            if is_barrier {
+                break;
+            }
+            formation.block(*number, &member.attempt);
+        }
+        let units: Vec<Vec<u64>> = formation.units.into_iter().map(|unit| unit.numbers).collect();
+        self.depart(units)
+    }
+
+    fn depart(&mut self, units: Vec<Vec<u64>>) -> Option<Group> {
+        let mut deadline = None;
+        let mut departing = Vec::new();
+        for mut numbers in units.into_iter().filter(|numbers| !numbers.is_empty()) {
+            numbers.sort_unstable();
+            let mut attempts = Vec::with_capacity(numbers.len());
+            for number in &numbers {
+                let Some(member) = self.set_place(*number, Place::InFlight) else { continue };
+                deadline = Some(deadline.unwrap_or(member.deadline).min(member.deadline));
+                attempts.push(member.attempt.clone());
+            }
+            departing.push(Unit { numbers, attempts });
+        }
+        let attempts = departing.iter().flat_map(|unit| unit.attempts.iter().map(AsRef::as_ref));
+        let committed = self.committed(attempts);
+        Some(Group { units: departing, committed, deadline: deadline? })
+    }
+}
+
+impl<'o> Formation<'o> {
+    /// Whether there is no use in looking further.
+    fn is_full(&self, shape: &Shape) -> bool {
+        shape.units == 1
+            && self.units.first().is_some_and(|unit| {
+                let most = shape.unit_ops();
+                unit.guards >= most && unit.ops >= most
+            })
+    }
+
+    /// Where those are with whom an attempt has to do, each once.
+    fn meets(&self, attempt: &Attempt) -> SmallVec<[Spot; 4]> {
+        let mut met = SmallVec::new();
+        let mut meet = |spot: Spot| {
+            if !met.contains(&spot) {
+                met.push(spot);
+            }
+        };
+        let Attempt { reads, writes, .. } = attempt;
+        for key in reads.keys.keys().map(Vec::as_slice).chain(attempt.required()) {
+            self.keys.get(key).and_then(|users| users.writer).into_iter().for_each(&mut meet);
+            let cleared = self.ranges.iter().filter(|(bounds, _, clears)| *clears && bounds.contains(key));
+            cleared.for_each(|(_, spot, _)| meet(*spot));
+        }
+        for (key, _) in writes.rows() {
+            if let Some(users) = self.keys.get(key) {
+                users.writer.iter().chain(&users.readers).for_each(|spot| meet(*spot));
+            }
+            let around = self.ranges.iter().filter(|(bounds, ..)| bounds.contains(key));
+            around.for_each(|(_, spot, _)| meet(*spot));
+        }
+        let read = reads.ranges.iter().map(|range| (&range.bounds, false));
+        for (bounds, clears) in read.chain(writes.cleared().iter().map(|bounds| (bounds, true))) {
+            if bounds.is_empty() {
+                continue;
+            }
+            for (_, users) in
+                self.keys.range::<[u8], _>((Bound::Included(&*bounds.start), Bound::Excluded(&*bounds.end)))
+            {
+                users.writer.into_iter().for_each(&mut meet);
+                users.readers.iter().filter(|_| clears).for_each(|spot| meet(*spot));
+            }
+            let overlap = self.ranges.iter().filter(|(other, _, other_clears)| {
+                (clears || *other_clears) && other.start < bounds.end && bounds.start < other.end
+            });
+            overlap.for_each(|(_, spot, _)| meet(*spot));
+        }
+        met
+    }
+
+    /// Whether an attempt has read what those before it in the group are about to write. What it only requires of a row
+    /// is looked up before the row is written.
+    fn has_seen_all(&self, attempt: &Attempt) -> bool {
+        let writer = |key: &[u8]| self.keys.get(key).filter(|users| users.writer.is_some());
+        let has_seen = |(key, mark): (&Vec<u8>, &Mark)| {
+            writer(key).is_none_or(|users| mark.writer() == Some(users.number))
+        };
+        let has_seen_range = |range: &RangeRead| {
+            let bounds = &range.bounds;
+            let keys =
+                self.keys.range::<[u8], _>((Bound::Included(&*bounds.start), Bound::Excluded(&*bounds.end)));
+            keys.filter(|(_, users)| users.writer.is_some()).all(|(key, users)| {
+                range.rows.get(*key).is_some_and(|mark| mark.writer() == Some(users.number))
+            })
+        };
+        attempt.reads.keys.iter().all(has_seen)
+            && attempt.reads.ranges.iter().all(has_seen_range)
+            && attempt.required().all(|key| writer(key).is_none())
+    }
+
+    /// Notes who has to do with an attempt's keys from now on.
+    fn note(&mut self, number: u64, attempt: &'o Attempt, spot: Spot) {
+        let Attempt { reads, writes, .. } = attempt;
+        for key in reads.keys.keys().map(Vec::as_slice).chain(attempt.required()) {
+            let users = self.keys.entry(key).or_default();
+            if !users.readers.contains(&spot) {
+                users.readers.push(spot);
+            }
+        }
+        for (key, _) in writes.rows() {
+            let users = self.keys.entry(key).or_default();
+            // Whoever has read it before is behind the writer, or in the same unit with it.
+            users.readers.clear();
+            users.writer = Some(spot);
+            users.number = number;
+        }
+        self.ranges.extend(reads.ranges.iter().map(|range| (&range.bounds, spot, false)));
+        self.ranges.extend(writes.cleared().iter().map(|bounds| (bounds, spot, true)));
+    }
+
+    fn block(&mut self, number: u64, attempt: &'o Attempt) {
+        self.any_blocked = true;
+        self.note(number, attempt, Spot::Blocked);
+    }
+
+    /// A unit of one member, whatever it costs.
+    fn begin(&mut self, number: u64, member: &'o Member) {
+        self.units.push(Forming { numbers: vec![number], ..Forming::default() });
+        self.note(number, &member.attempt, Spot::Unit(self.units.len() - 1));
+    }
+
+    /// Puts a member into a unit. Whether there is room in one.
+    fn place(&mut self, number: u64, member: &'o Member, shape: &Shape) -> bool {
+        let attempt: &'o Attempt = &member.attempt;
+        if !member.after.is_empty() {
+            return false;
+        }
+        let met = self.meets(attempt);
+        if met.contains(&Spot::Blocked) || !met.is_empty() && !(shape.merges && self.has_seen_all(attempt)) {
+            return false;
+        }
+        let mut with: SmallVec<[usize; 4]> = met
+            .iter()
+            .filter_map(|spot| match spot {
+                Spot::Unit(unit) => Some(*unit),
+                Spot::Blocked => None,
+            })
+            .collect();
+        if with.is_empty() && shape.joins && !self.units.is_empty() {
+            with.push(0);
+        }
+        with.sort_unstable();
+        // etcd refuses a put within a range that is deleted in the same request.
+        let clears = !attempt.writes.cleared().is_empty();
+        let clash =
+            clears || met.iter().any(|spot| matches!(spot, Spot::Unit(unit) if self.units[*unit].clears));
+        if clash && !met.is_empty() || with.is_empty() && self.units.len() >= shape.units {
+            return false;
+        }
+        let mut joined = self.cost(attempt, with.first().copied());
+        joined.numbers.push(number);
+        for unit in &with {
+            let Forming { numbers, guards, ops, generations, clears } = &self.units[*unit];
+            joined.numbers.extend(numbers);
+            joined.guards += guards;
+            joined.ops += ops;
+            joined.generations.extend(generations);
+            joined.clears |= clears;
+        }
+        let most = shape.unit_ops();
+        let bytes = attempt.size(shape.limits.namespace);
+        if joined.guards > most
+            || joined.ops + joined.generations.len() > most
+            || self.bytes + bytes > shape.limits.bytes.saturating_sub(LANE_BYTES)
+        {
+            return false;
+        }
+        self.bytes += bytes;
+        let spot = match with.split_first() {
+            None => {
+                self.units.push(joined);
+                Spot::Unit(self.units.len() - 1)
+            }
+            Some((first, others)) => {
+                self.units[*first] = joined;
+                for other in others {
+                    self.units[*other] = Forming::default();
+                    self.rename(Spot::Unit(*other), Spot::Unit(*first));
+                }
+                Spot::Unit(*first)
+            }
+        };
+        self.note(number, attempt, spot);
+        true
+    }
+
+    /// What an attempt adds to a unit.
+    fn cost(&self, attempt: &Attempt, unit: Option<usize>) -> Forming {
+        let Attempt { reads, writes, schemas, locks, .. } = attempt;
+        let is_new = |key: &[u8]| {
+            let writer = self.keys.get(key).and_then(|users| users.writer);
+            writer.is_none_or(|spot| Some(spot) != unit.map(Spot::Unit))
+        };
+        // What the unit itself is about to write needs no guard.
+        let guarded = |key: &[u8], is_own: bool| !is_own || is_new(key);
+        let keys = reads.keys.iter().filter(|(key, mark)| guarded(key, mark.writer().is_some())).count();
+        // A row that this process wrote since cuts its range in two.
+        let ranges: usize = reads.ranges.iter().map(|range| 1 + 2 * range.rows.len()).sum();
+        Forming {
+            numbers: Vec::new(),
+            guards: keys + ranges + attempt.required().count() + schemas.len() + locks.len(),
+            ops: writes.rows().filter(|(key, _)| is_new(key)).count() + 2 * writes.cleared().len(),
+            generations: attempt.generations(),
+            clears: !writes.cleared().is_empty(),
+        }
+    }
+
+    fn rename(&mut self, old: Spot, new: Spot) {
+        let users = self.keys.values_mut();
+        let of_keys = users.flat_map(|users| users.writer.iter_mut().chain(&mut users.readers));
+        of_keys.chain(self.ranges.iter_mut().map(|(_, spot, _)| spot)).for_each(|spot| {
+            if *spot == old {
+                *spot = new;
+            }
+        });
+    }
+}

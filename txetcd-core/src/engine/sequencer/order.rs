@@ -1,0 +1,497 @@
+//! [`Order`]: the transactions of this process that have finished and are not settled, in their order.
+//!
+//! Every member has a number. What it read was true when it was accepted, as far as this process knows: nothing
+//! that an earlier member writes was read in another form. So the members one after the other are a serial order, and
+//! only the store can say that others have come between.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use txetcd_client::{KeyValue, Result, WatchEvent};
+
+use crate::engine::attempt::{Attempt, Source};
+use crate::engine::bookkeeping::{CATALOGUE, slot_of};
+use crate::engine::cache::ranges::Ranges;
+use crate::engine::cache::{Cache, Step, Version, Versions};
+use crate::engine::committer::Outcome;
+use crate::engine::conflict::Conflict;
+use crate::engine::leases::Leases;
+use crate::engine::plan::Committed;
+use crate::engine::read_set::{Mark, provisional};
+use crate::engine::write_set::Own;
+
+use super::numbers::{Fate, Numbers};
+
+/// How many of the keys that this process has written it remembers.
+const REMEMBERED_KEYS: usize = 8192;
+
+/// Where the answer to a transaction goes.
+pub(super) type Answer = oneshot::Sender<Result<Outcome>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    pub(super) members: BTreeMap<u64, Member>,
+    pub(super) numbers: Numbers,
+    pub(super) cache: Cache,
+    in_flight: usize,
+    /// Who wrote a key last.
+    written: BTreeMap<Vec<u8>, Writer>,
+    /// The keys in it whose writers are settled, the oldest first.
+    remembered: VecDeque<(Vec<u8>, u64)>,
+}
+
+/// A transaction that has finished and is not settled.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) attempt: Arc<Attempt>,
+    pub(super) leases: Leases,
+    pub(super) deadline: Instant,
+    pub(super) since: Instant,
+    pub(super) place: Place,
+    /// It has to be a request of its own.
+    pub(super) alone: bool,
+    /// What it makes of cached rows, if others may read it before it is committed.
+    versions: Option<Versions>,
+    /// Members before it that have to be settled first.
+    pub(super) after: Vec<After>,
+    answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Waiting,
+    InFlight,
+}
+
+/// An earlier member that writes what this one has to do with, in a way that it has not seen.
+#[derive(Debug)]
+pub(super) struct After {
+    pub(super) number: u64,
+    key: Vec<u8>,
+    /// Whether this one has read what was there before.
+    has_read: bool,
+}
+
+#[derive(Debug)]
+struct Writer {
+    number: u64,
+    /// When it was committed, if it was.
+    committed: Option<i64>,
+    /// What it made of the key.
+    wrote: Wrote,
+}
+
+/// A value with its lease, or a deletion.
+type Wrote = Option<(Arc<[u8]>, i64)>;
+
+/// How something that was read stands to what this process has written.
+enum Relation {
+    Fresh,
+    /// It has been replaced since, by this in this revision, if that is known.
+    Stale(Option<(i64, Option<Arc<KeyValue>>)>),
+    /// It will be replaced if this transaction is committed.
+    Before(u64),
+}
+
+impl Order {
+    /// Takes a transaction in, behind all others; or says what it is in conflict with, within this process.
+    pub(super) fn accept(
+        &mut self,
+        attempt: Attempt,
+        leases: Leases,
+        deadline: Instant,
+        alone: bool,
+        answer: Answer,
+    ) -> Result<u64, (Conflict, Leases)> {
+        let after = match self.relate(&attempt) {
+            Ok(after) => after,
+            Err(conflict) => return Err((conflict, leases)),
+        };
+        let number = self.numbers.next();
+        let versions = (after.is_empty() && self.is_readable(&attempt)).then(|| versions(&attempt, number));
+        if let Some(versions) = &versions {
+            self.cache.add(versions);
+        }
+        let attempt = Arc::new(attempt);
+        self.write(number, &attempt);
+        let (since, place) = (Instant::now(), Place::Waiting);
+        let member = Member { attempt, leases, deadline, since, place, alone, versions, after, answer };
+        self.members.insert(number, member);
+        Ok(number)
+    }
+
+    /// Caches other ranges. What nobody can check any more does not stay readable.
+    pub(super) fn restart_cache(&mut self, ranges: Arc<Ranges>) {
+        self.cache.restart(ranges);
+        for member in self.members.values_mut() {
+            member.versions = None;
+        }
+        self.cache.forget();
+    }
+
+    /// How many members wait to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.members.len() - self.in_flight
+    }
+
+    /// Since when the first of those that wait has done so.
+    pub(super) fn oldest_waiting(&self) -> Option<Instant> {
+        self.members.values().find(|member| member.place == Place::Waiting).map(|member| member.since)
+    }
+
+    /// Those that wait and have come to the end of their time.
+    pub(super) fn late(&self, now: Instant) -> Vec<u64> {
+        let is_late = |member: &Member| member.place == Place::Waiting && member.deadline <= now;
+        self.members.iter().filter(|(_, member)| is_late(member)).map(|(number, _)| *number).collect()
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Member> {
+        let member = self.members.remove(&number)?;
+        self.in_flight -= usize::from(member.place == Place::InFlight);
+        Some(member)
+    }
+
+    /// A member is sent, or was not applied and waits again.
+    pub(super) fn set_place(&mut self, number: u64, place: Place) -> Option<&mut Member> {
+        let member = self.members.get_mut(&number)?;
+        self.in_flight -= usize::from(member.place == Place::InFlight);
+        self.in_flight += usize::from(place == Place::InFlight);
+        member.place = place;
+        Some(member)
+    }
+
+    /// Members before an attempt that it has to wait for.
+    fn relate(&self, attempt: &Attempt) -> Result<Vec<After>, Conflict> {
+        let mut after = Vec::new();
+        let mut note = |key: &[u8], relation: Relation, has_read: bool| match relation {
+            Relation::Fresh => Ok(()),
+            Relation::Stale(now) => Err(Conflict::local(key, attempt, now)),
+            Relation::Before(number) => {
+                after.push(After { number, key: key.to_vec(), has_read });
+                Ok(())
+            }
+        };
+        let as_of = attempt.revision.unwrap_or(0);
+        for (key, mark) in &attempt.reads.keys {
+            note(key, self.relation(key, *mark, as_of, attempt.source), true)?;
+        }
+        for range in &attempt.reads.ranges {
+            let written = self.written.range(range.bounds.start.clone()..range.bounds.end.clone());
+            for (key, writer) in written {
+                let mark = range.rows.get(key).copied();
+                if mark.is_none() && writer.wrote.is_none() {
+                    continue;
+                }
+                let mark = mark.unwrap_or(Mark::ABSENT);
+                note(key, self.relation(key, mark, as_of, attempt.source), true)?;
+            }
+            // A row of which something was read that then did not come about.
+            for (key, mark) in range.rows.iter().filter(|(_, mark)| mark.writer().is_some()) {
+                note(key, self.relation(key, *mark, as_of, attempt.source), true)?;
+            }
+        }
+        for key in attempt.required() {
+            if let Some(Writer { number, committed: None, .. }) = self.written.get(key) {
+                note(key, Relation::Before(*number), false)?;
+            }
+        }
+        Ok(after)
+    }
+
+    fn relation(&self, key: &[u8], mark: Mark, as_of: i64, source: Source) -> Relation {
+        let writer = self.written.get(key);
+        if let Some(Writer { number, committed: None, .. }) = writer
+            && mark.writer() != Some(*number)
+        {
+            return Relation::Before(*number);
+        }
+        if let Some(number) = mark.writer() {
+            // Revisions do not tell: one that is applied with it may have replaced it.
+            let is_newest = writer.is_some_and(|writer| writer.number == number);
+            return match self.numbers.fate(number) {
+                Fate::Open | Fate::Committed(_) if is_newest => Relation::Fresh,
+                _ => Relation::Stale(None),
+            };
+        }
+        match writer {
+            Some(writer @ Writer { committed: Some(revision), .. }) => {
+                let is = if writer.wrote.is_some() { *revision } else { 0 };
+                if mark.mod_revision == is || as_of >= *revision {
+                    Relation::Fresh
+                } else {
+                    Relation::Stale(Some((*revision, writer.row(key))))
+                }
+            }
+            _ if source == Source::Store || self.cache.revision() == Some(as_of) => Relation::Fresh,
+            _ => match self.cache.mod_revision(key) {
+                Some(now) if now != mark.mod_revision => Relation::Stale(None),
+                _ => Relation::Fresh,
+            },
+        }
+    }
+
+    /// Whether others may read what an attempt writes before it is committed: what they see then is a state of the
+    /// store in which it came directly after the cached rows.
+    fn is_readable(&self, attempt: &Attempt) -> bool {
+        let Attempt { source, reads, writes, locks, .. } = attempt;
+        let is_cached = |key: &[u8]| self.cache.covers(key) && slot_of(key) != CATALOGUE;
+        (*source == Source::Cache || reads.is_empty())
+            && locks.is_empty()
+            && writes.cleared().is_empty()
+            && self.cache.revision().is_some()
+            && writes.rows().all(|(key, _)| is_cached(key))
+            && writes.absent().all(|(key, _)| self.cache.has(key) == Some(false))
+            && writes.present().all(|(key, _)| self.cache.has(key) == Some(true))
+    }
+
+    fn write(&mut self, number: u64, attempt: &Attempt) {
+        for (key, own) in attempt.writes.rows() {
+            let wrote = match own {
+                Own::Put(put) => Some((put.value.clone(), put.lease(attempt.reads.mark(key)))),
+                Own::Deleted => None,
+            };
+            let writer = Writer { number, committed: None, wrote };
+            match self.written.get_mut(key) {
+                Some(before) => *before = writer,
+                None => {
+                    self.written.insert(key.to_vec(), writer);
+                }
+            }
+        }
+    }
+
+    /// A unit of members was applied in this revision.
+    pub(super) fn commit(&mut self, unit: &[u64], revision: i64) {
+        for number in unit {
+            let Some(mut member) = self.remove(*number) else { continue };
+            self.numbers.settle(*number, Fate::Committed(revision));
+            for (key, _) in member.attempt.writes.rows() {
+                if let Some(writer) = self.written.get_mut(key)
+                    && writer.number == *number
+                {
+                    writer.committed = Some(revision);
+                    self.remembered.push_back((key.to_vec(), *number));
+                }
+            }
+            match member.versions.take() {
+                Some(versions) => self.cache.commit(versions, revision),
+                None if self.writes_to_cache(&member.attempt) => self.cache.require(revision),
+                None => {}
+            }
+            member.leases.keep();
+            // Whoever asked may have gone.
+            drop(member.answer.send(Ok(Outcome::Committed(Some(revision)))));
+        }
+        while self.remembered.len() > REMEMBERED_KEYS
+            && let Some((key, number)) = self.remembered.pop_front()
+        {
+            if self.written.get(&key).is_some_and(|writer| writer.number == number) {
+                self.written.remove(&key);
+            }
+        }
+        self.fail_stale();
+    }
+
+    fn writes_to_cache(&self, attempt: &Attempt) -> bool {
+        let writes = &attempt.writes;
+        writes.rows().any(|(key, _)| self.cache.covers(key))
+            || writes.cleared().iter().any(|bounds| self.cache.covers(&bounds.start))
+    }
+
+    /// Ends those that have read what an earlier one was about to replace, now that it is settled. If it was not
+    /// applied, there may be others that they have not seen either.
+    fn fail_stale(&mut self) {
+        let mut stale = Vec::new();
+        for (number, member) in self.members.iter_mut().filter(|(_, member)| !member.after.is_empty()) {
+            let is_open = |after: &After| self.numbers.fate(after.number) == Fate::Open;
+            if let Some(After { key, .. }) =
+                member.after.iter().find(|after| after.has_read && !is_open(after))
+            {
+                let writer = self.written.get(key);
+                let now = writer.and_then(|writer| Some((writer.committed?, writer.row(key))));
+                stale.push((*number, Conflict::local(key, &member.attempt, now)));
+            } else {
+                member.after.retain(is_open);
+            }
+        }
+        if !stale.is_empty() {
+            self.fail(stale.into_iter().map(|(number, conflict)| (number, Ok(Outcome::Conflict(conflict)))));
+        }
+    }
+
+    /// Ends members that will not be applied, each with this answer, and those that have read what they were about to
+    /// write.
+    pub(super) fn fail(&mut self, failed: impl IntoIterator<Item = (u64, Result<Outcome>)>) {
+        let mut any = false;
+        for (number, answer) in failed {
+            let Some(mut member) = self.remove(number) else { continue };
+            any = true;
+            self.numbers.settle(number, Fate::Failed);
+            if answer.as_ref().is_err_and(txetcd_client::Error::is_commit_unknown) {
+                member.leases.keep();
+            }
+            drop(member.answer.send(answer));
+        }
+        if !any {
+            return;
+        }
+        // In order, so that those that follow these are found as well. None of them is in flight: a request has all
+        // that its members rely on, or that is settled.
+        let numbers: Vec<u64> = self.members.keys().copied().collect();
+        for number in numbers {
+            let Some(member) = self.members.get(&number) else { continue };
+            let relied_on = member.attempt.writers().any(|writer| self.numbers.fate(writer) == Fate::Failed);
+            if relied_on && let Some(member) = self.remove(number) {
+                self.numbers.settle(number, Fate::Failed);
+                let mut conflict = Conflict::to_be_read_anew(&member.attempt);
+                conflict.is_local = true;
+                drop(member.answer.send(Ok(Outcome::Conflict(conflict))));
+            }
+        }
+        self.rebuild();
+        self.fail_stale();
+    }
+
+    /// Works out anew what the members write.
+    fn rebuild(&mut self) {
+        self.cache.forget_uncommitted();
+        self.written.retain(|_, writer| writer.committed.is_some());
+        let members: Vec<(u64, Arc<Attempt>)> =
+            self.members.iter().map(|(number, member)| (*number, member.attempt.clone())).collect();
+        for (number, attempt) in members {
+            self.write(number, &attempt);
+        }
+        for versions in self.members.values().filter_map(|member| member.versions.as_ref()) {
+            self.cache.add(versions);
+        }
+        // What a failed one has replaced was written by an earlier one.
+        for (revision, versions) in self.cache.committed() {
+            for (key, Version { number, row }) in versions.iter() {
+                let is_newer = |writer: &Writer| writer.number >= *number;
+                if !self.written.get(&**key).is_some_and(is_newer) {
+                    let wrote = row.as_ref().map(|row| (row.value().into(), row.lease()));
+                    let writer = Writer { number: *number, committed: Some(revision), wrote };
+                    self.written.insert(key.to_vec(), writer);
+                    self.remembered.push_back((key.to_vec(), *number));
+                }
+            }
+        }
+    }
+
+    /// Puts members that were not applied back, to be sent again.
+    pub(super) fn put_back(&mut self, numbers: &[u64], alone: bool) {
+        for number in numbers {
+            if let Some(member) = self.set_place(*number, Place::Waiting) {
+                member.alone |= alone;
+            }
+        }
+    }
+
+    /// What has become of those of which these attempts have read something before they were committed.
+    pub(super) fn committed<'m>(&self, attempts: impl Iterator<Item = &'m Attempt>) -> Committed {
+        let fate = |writer: u64| match self.numbers.fate(writer) {
+            Fate::Committed(revision) => Some((writer, revision)),
+            Fate::Open | Fate::Failed => None,
+        };
+        attempts.flat_map(Attempt::writers).filter_map(fate).collect()
+    }
+
+    /// Lets the cached rows go as far as they can.
+    ///
+    /// They may not move on under a member that others may read, if what it relies on changes: one that is in flight
+    /// may have been the one who changed it, so its answer is waited for; one that waits will not be applied.
+    pub(super) fn advance(&mut self) {
+        loop {
+            let concerned = match self.cache.next() {
+                None => return,
+                Some(Step::Replaced(..)) => self.readable().collect(),
+                Some(Step::Changes(revision, events)) => {
+                    let keys: HashMap<&[u8], bool> = events
+                        .iter()
+                        .map(WatchEvent::key)
+                        .map(|key| (key, self.is_own(key, *revision)))
+                        .collect();
+                    self.concerned(*revision, &keys)
+                }
+            };
+            let is_in_flight =
+                |number: &u64| self.members.get(number).is_some_and(|member| member.place == Place::InFlight);
+            if concerned.iter().any(is_in_flight) {
+                return;
+            }
+            let failed = concerned.into_iter().filter_map(|number| {
+                let mut conflict = Conflict::to_be_read_anew(&self.members.get(&number)?.attempt);
+                conflict.is_local = true;
+                Some((number, Ok(Outcome::Conflict(conflict))))
+            });
+            self.fail(failed.collect::<Vec<_>>());
+            self.cache.advance();
+        }
+    }
+
+    fn readable(&self) -> impl Iterator<Item = u64> {
+        self.members.iter().filter(|(_, member)| member.versions.is_some()).map(|(number, _)| *number)
+    }
+
+    /// Whether a change is known to be this process's own.
+    fn is_own(&self, key: &[u8], revision: i64) -> bool {
+        self.written.get(key).is_some_and(|writer| writer.committed == Some(revision))
+    }
+
+    /// The readable members that rely on what has changed in this revision, and those that perhaps have changed it.
+    fn concerned(&self, revision: i64, keys: &HashMap<&[u8], bool>) -> Vec<u64> {
+        if keys.values().all(|is_own| *is_own) {
+            return Vec::new();
+        }
+        let is_changed = |key: &[u8]| keys.contains_key(key);
+        let concerns = |member: &Member| {
+            let Attempt { reads, writes, .. } = &*member.attempt;
+            let is_another = |key: &Vec<u8>, mark: &Mark| {
+                let seen = match mark.writer().map(|writer| self.numbers.fate(writer)) {
+                    Some(Fate::Committed(revision)) => mark.committed(revision).mod_revision,
+                    _ => mark.mod_revision,
+                };
+                is_changed(key) && seen != revision
+            };
+            reads.keys.iter().any(|(key, mark)| is_another(key, mark))
+                || reads.ranges.iter().any(|range| keys.keys().any(|key| range.bounds.contains(key)))
+                || member.attempt.required().any(is_changed)
+                || member.place == Place::InFlight && writes.rows().any(|(key, _)| is_changed(key))
+        };
+        self.readable().filter(|number| self.members.get(number).is_some_and(concerns)).collect()
+    }
+}
+
+impl Member {
+    /// Whether it has to be the only one under way: it changes the catalogue, on which all others rely.
+    pub(super) fn is_barrier(&self) -> bool {
+        self.attempt.writes.rows().next().is_some_and(|(key, _)| slot_of(key) == CATALOGUE)
+    }
+}
+
+impl Writer {
+    /// The row as it is in the store.
+    fn row(&self, key: &[u8]) -> Option<Arc<KeyValue>> {
+        let (value, lease) = self.wrote.as_ref()?;
+        let kv = KeyValue::provisional(key.to_vec(), value.to_vec(), *lease, self.committed?);
+        Some(Arc::new(kv))
+    }
+}
+
+/// What an attempt makes of rows.
+fn versions(attempt: &Attempt, number: u64) -> Versions {
+    let version = |(key, own): (&[u8], &Own)| {
+        let row = match own {
+            Own::Put(put) => {
+                let lease = put.lease(attempt.reads.mark(key));
+                let (key, value) = (key.to_vec(), put.value.to_vec());
+                Some(Arc::new(KeyValue::provisional(key, value, lease, provisional(number))))
+            }
+            Own::Deleted => None,
+        };
+        (key.into(), Version { number, row })
+    };
+    attempt.writes.rows().map(version).collect()
+}
