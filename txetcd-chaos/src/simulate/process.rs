@@ -13,7 +13,7 @@ use txetcd::{Database, DatabaseBuilder};
 use super::follower::Follower;
 use super::network::Link;
 use super::record::{Record, pause};
-use super::workload::Step;
+use super::workload::{Step, cached};
 
 /// How long connecting is waited for.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -57,8 +57,8 @@ impl Process {
     async fn start(store: &Store, record: &Record, random: &mut Rng) -> Self {
         loop {
             let link = Link::new(record, random.fork());
-            let connecting = connect(store, record).faults(link.faults()).connect();
-            match timeout(CONNECTING, connecting).await {
+            let builder = cached(connect(store, record), record, random).faults(link.faults());
+            match timeout(CONNECTING, builder.connect()).await {
                 Ok(Ok(db)) => {
                     let follower = record.settings.follow.then(|| Follower::start(&db, record));
                     return Self { db, link, record: record.clone(), follower };

@@ -21,6 +21,8 @@ pub(super) struct Settings {
     pub(super) keys: u32,
     /// Rows of a group that others may join.
     pub(super) group: u32,
+    /// Whether processes cache some of their tables.
+    pub(super) caches: bool,
     /// Whether each process has a live view.
     pub(super) follow: bool,
     /// How long a transaction thinks between two operations, at most, in milliseconds.
@@ -54,6 +56,7 @@ impl Settings {
             workloads,
             keys: *random.choice(&[3, 6, 6, 30]).unwrap_or(&6),
             group: *random.choice(&[1, 3, 20]).unwrap_or(&1),
+            caches: random.u8(..3) != 0,
             follow: random.bool(),
             thinking: *random.choice(&[0, 3, 30]).unwrap_or(&0),
             latency: *random.choice(&[0, 2, 10, 40]).unwrap_or(&2),

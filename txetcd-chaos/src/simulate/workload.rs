@@ -1,5 +1,5 @@
 //! The workloads: what transactions do, and what must hold in each of them. One file each, with the table that it works
-//! on. A table that is cached, or another kind of transaction, is added there and in [`Kind`].
+//! on.
 
 pub(super) mod append;
 mod bank;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::timeout;
 use txetcd::embedded::Store;
-use txetcd::{Database, Error};
+use txetcd::{Database, DatabaseBuilder, Error};
 
 use super::process::connect;
 use super::record::Record;
@@ -86,6 +86,21 @@ impl Step {
     fn key(&mut self) -> u32 {
         self.random.u32(..self.record.settings.keys)
     }
+}
+
+/// Lets a process cache some tables, and merge transactions or not.
+pub(super) fn cached(mut builder: DatabaseBuilder, record: &Record, random: &mut Rng) -> DatabaseBuilder {
+    if !record.settings.caches {
+        return builder;
+    }
+    for choose in [append::cached, bank::cached, phantom::cached, register::cached, unique::cached]
+        as [fn(DatabaseBuilder) -> DatabaseBuilder; 5]
+    {
+        if random.bool() {
+            builder = choose(builder);
+        }
+    }
+    builder.merge(random.bool())
 }
 
 /// Puts what has to be there before any transaction.

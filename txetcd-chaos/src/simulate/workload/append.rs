@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::try_join;
 use tokio::time::sleep;
-use txetcd::{Error, Persist, Read, WriteTxn};
+use txetcd::{DatabaseBuilder, Error, Persist, Read, WriteTxn};
 
 use super::Step;
 use crate::history::Op;
@@ -16,6 +16,10 @@ pub(in crate::simulate) struct List {
     #[pmap(key)]
     key: u32,
     elements: Vec<u64>,
+}
+
+pub(super) fn cached(builder: DatabaseBuilder) -> DatabaseBuilder {
+    builder.cached::<List>()
 }
 
 /// One thing that a transaction does.

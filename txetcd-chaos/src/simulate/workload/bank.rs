@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use txetcd::{Database, Error, Persist, Read};
+use txetcd::{Database, DatabaseBuilder, Error, Persist, Read};
 
 use super::Step;
 use crate::simulate::record::Record;
@@ -18,6 +18,10 @@ struct Account {
     balance: i64,
 }
 
+pub(super) fn cached(builder: DatabaseBuilder) -> DatabaseBuilder {
+    builder.cached::<Account>()
+}
+
 pub(super) async fn prepare(db: &Database, record: &Record) -> Result<(), Error> {
     // One by one, as there may be more than a transaction takes.
     for id in 0..record.settings.keys {
@@ -28,9 +32,12 @@ pub(super) async fn prepare(db: &Database, record: &Record) -> Result<(), Error>
 
 pub(super) async fn run(step: &mut Step) -> Result<(), Error> {
     let (from, to, amount) = (step.key(), step.key(), step.random.i64(1..=20));
-    let (audits, moves) = (step.random.u8(..3) == 0, step.random.u8(..4) != 0);
+    let (audits, moves, stale) = (step.random.u8(..3) == 0, step.random.u8(..4) != 0, step.random.bool());
     let thinking = Duration::from_millis(step.random.u64(..=step.record.settings.thinking));
     let (db, record, accounts) = (&step.db, &step.record, Account::table());
+    if !moves && stale {
+        return db.read_stale(async |txn| audit(txn, record).await).await.map(drop);
+    }
     if !moves {
         return db.read(async |txn| audit(txn, record).await).await;
     }

@@ -1,7 +1,7 @@
 //! Groups that a row is put into when they are short of one, and taken out of when they have one too many. Who decides
 //! on what is not there any more, or not there yet, gets a group out of bounds.
 
-use txetcd::{Database, Error, Persist, Read};
+use txetcd::{Database, DatabaseBuilder, Error, Persist, Read};
 
 use super::Step;
 use crate::simulate::record::Record;
@@ -14,6 +14,10 @@ const PLACES: u32 = 40;
 #[derive(Persist, Clone, Debug, PartialEq)]
 #[pmap(slot = 3, key = (u32, u32))]
 struct Present {}
+
+pub(super) fn cached(builder: DatabaseBuilder) -> DatabaseBuilder {
+    builder.cached::<Present>()
+}
 
 pub(super) async fn prepare(db: &Database, record: &Record) -> Result<(), Error> {
     for group in 0..GROUPS {

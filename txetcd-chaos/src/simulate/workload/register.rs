@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use txetcd::{Error, Persist};
+use txetcd::{DatabaseBuilder, Error, Persist};
 
 use super::Step;
 use crate::simulate::record::Record;
@@ -14,6 +14,10 @@ struct Register {
     #[pmap(key)]
     key: u32,
     value: u64,
+}
+
+pub(super) fn cached(builder: DatabaseBuilder) -> DatabaseBuilder {
+    builder.cached::<Register>()
 }
 
 /// A write or a read of one register, with the times, in nanoseconds, between which it happened.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use txetcd::{Database, Error, Persist, Read};
+use txetcd::{Database, DatabaseBuilder, Error, Persist, Read};
 
 use super::Step;
 use crate::simulate::record::Record;
@@ -14,6 +14,10 @@ struct Member {
     id: u32,
     #[pmap(index(slot = 5, unique))]
     name: String,
+}
+
+pub(super) fn cached(builder: DatabaseBuilder) -> DatabaseBuilder {
+    builder.cached::<Member>()
 }
 
 fn name(number: u32) -> String {
