@@ -3,6 +3,8 @@
 //! [`run`] starts a [`cluster`] of etcd, does to it whatever can happen to one, lets [`client`] processes do their
 //! [`workload`]s meanwhile, and judges what they saw: list-append [`history`] by [`check`], the others by what must
 //! always hold for them.
+//!
+//! [`simulate`] runs all of txetcd on one thread, in simulated time.
 
 pub mod check;
 pub mod client;
@@ -12,3 +14,4 @@ pub mod history;
 pub mod record;
 pub mod run;
 pub mod workload;
+pub mod simulate;

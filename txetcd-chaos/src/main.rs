@@ -24,6 +24,8 @@ enum Command {
     /// A client process of a run
     #[command(hide = true)]
     Client(command::client::Client),
+    /// Runs transactions on one thread, in simulated time, under faults that come from seeds
+    Simulate(command::simulate::Simulate),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),
         Command::Client(client) => client.execute(),
+        Command::Simulate(simulate) => simulate.execute(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

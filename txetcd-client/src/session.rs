@@ -106,6 +106,7 @@ impl Session {
                 return;
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(until) => {}
                 changed = alive_until.changed() => {
                     if changed.is_err() {
@@ -131,6 +132,7 @@ async fn keep_alive(
     loop {
         let until = (*alive_until.borrow()).unwrap_or_else(Instant::now);
         tokio::select! {
+            biased;
             _ = &mut stopped => break,
             () = tokio::time::sleep(pause.min(until.duration_since(Instant::now()))) => {}
         }
@@ -139,6 +141,7 @@ async fn keep_alive(
             break;
         }
         let answer = tokio::select! {
+            biased;
             _ = &mut stopped => break,
             answer = tokio::time::timeout(beat, refresh(&client, &lease, &mut stream)) => answer,
         };

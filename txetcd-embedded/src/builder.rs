@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::engine::WriterHome;
 use crate::open_error::OpenError;
 use crate::store::Store;
 
@@ -55,7 +56,18 @@ impl Builder {
     /// # Errors
     /// As [`Store::memory`].
     pub fn memory(&self) -> Result<Store, OpenError> {
-        Store::open_memory(self)
+        Store::open_memory(self, WriterHome::Thread)
+    }
+
+    /// As [`memory`](Self::memory), with a task of the current tokio runtime for a writer instead of a thread. So on
+    /// a runtime of one thread, the paused clock of which it follows, the store does the same every time it is asked the same; the ids that it gives out are
+    /// drawn with `fastrand`, whose seed is the thread's. For simulations; not part of the interface.
+    ///
+    /// # Errors
+    /// As [`Store::memory`], and outside of a runtime.
+    #[doc(hidden)]
+    pub fn memory_on_runtime(&self) -> Result<Store, OpenError> {
+        Store::open_memory(self, WriterHome::Runtime)
     }
 
     /// Opens the store on `backend`, or makes one there if it is empty. For tests that let a storage fail;

@@ -1,17 +1,21 @@
 //! [`Engine`]: the running store. Readers take its newest [`Snapshot`]; writers hand a closure to its one
-//! writer thread and wait until that is on disk.
+//! [`Writer`] and wait until that is on disk.
 //!
-//! Everything that serves requests holds the engine, and the writer thread does not. So the last of them
-//! to go ends the thread, and with it closes the file.
+//! Everything that serves requests holds the engine, and the writer does not. So the last of them to go ends the
+//! writer, and with it closes the file.
 
-use std::sync::{Arc, OnceLock, mpsc};
+use std::io;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::runtime::{self, Handle};
+use tokio::sync::futures::OwnedNotified;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tonic::Status;
 
 use crate::failure::{Failure, Refusal};
 use crate::lease::clock::Clock;
+use crate::newest::Newest;
 use crate::proto::ResponseHeader;
 use crate::storage::batch::Batch;
 use crate::storage::error::StorageError;
@@ -21,7 +25,7 @@ use crate::storage::snapshot::Snapshot;
 use crate::storage::tables::Tables;
 use crate::writer::{Job, Writer};
 
-/// Writes that may wait for the writer thread; more of them wait to be let in, which bounds the memory.
+/// Writes that may wait for the writer; more of them wait to be let in, which bounds the memory.
 const WAITING_WRITES: usize = 4096;
 
 /// The etcd whose behaviour the store follows. Clients read features from it.
@@ -35,16 +39,24 @@ pub(crate) struct Engine {
     shared: Arc<Shared>,
     admission: Arc<Semaphore>,
     /// Present until the engine is dropped, as is the thread.
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    jobs: Option<mpsc::UnboundedSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What readers and the writer thread share.
+/// Where the writer runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WriterHome {
+    /// A thread of its own.
+    Thread,
+    /// A task of the current tokio runtime.
+    Runtime,
+}
+
+/// What readers and the writer share.
 pub(crate) struct Shared {
     pub(crate) cluster_id: u64,
     pub(crate) member_id: u64,
-    /// The newest committed state, and the news that there is a newer one.
-    pub(crate) newest: watch::Sender<Arc<Snapshot>>,
+    pub(crate) newest: Newest,
     pub(crate) clock: Clock,
     /// Why the store accepts no writes any more, once that is so.
     pub(crate) broken: OnceLock<String>,
@@ -59,25 +71,38 @@ impl Shared {
 }
 
 impl Engine {
-    /// Starts the writer thread.
-    pub(crate) fn start(shared: Shared, writer: impl FnOnce(Arc<Shared>) -> Writer) -> std::io::Result<Self> {
+    /// Starts the writer.
+    pub(crate) fn start(
+        shared: Shared,
+        writer: impl FnOnce(Arc<Shared>) -> Writer,
+        home: WriterHome,
+    ) -> io::Result<Self> {
         let shared = Arc::new(shared);
-        let (jobs, inbox) = mpsc::channel();
-        let writer = writer(Arc::clone(&shared));
-        let thread =
-            std::thread::Builder::new().name("txetcd-writer".to_owned()).spawn(move || writer.run(&inbox))?;
+        let (jobs, inbox) = mpsc::unbounded_channel();
+        let writing = writer(Arc::clone(&shared)).run(inbox);
+        let thread = match home {
+            WriterHome::Thread => {
+                let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
+                let thread = std::thread::Builder::new().name("txetcd-writer".to_owned());
+                Some(thread.spawn(move || runtime.block_on(writing))?)
+            }
+            WriterHome::Runtime => {
+                Handle::try_current().map_err(io::Error::other)?.spawn(writing);
+                None
+            }
+        };
         let admission = Arc::new(Semaphore::new(WAITING_WRITES));
-        Ok(Self { shared, admission, jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { shared, admission, jobs: Some(jobs), thread })
     }
 
     /// The newest committed state. It contains every write that was answered before.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.shared.newest.borrow())
+        self.shared.newest.get()
     }
 
-    /// Tells of every newer state.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.shared.newest.subscribe()
+    /// Completes with the first newer state after this call.
+    pub(crate) fn newer(&self) -> OwnedNotified {
+        self.shared.newest.changed()
     }
 
     /// The newest state as the bytes of a store of its own.
@@ -110,9 +135,14 @@ impl Engine {
         ResponseHeader { cluster_id, member_id, revision, raft_term: RAFT_TERM }
     }
 
+    /// The newest committed revision.
+    pub(crate) fn revision(&self) -> i64 {
+        self.shared.newest.revision()
+    }
+
     /// A header with the newest revision.
     pub(crate) fn newest_header(&self) -> ResponseHeader {
-        self.header(self.shared.newest.borrow().revision())
+        self.header(self.revision())
     }
 
     /// Completes the header of a response, which carries its revision already.
@@ -133,17 +163,17 @@ impl Engine {
         let job = Task { apply: Some(apply), outcome: None, reply, _admission: admission };
         let queued = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Box::new(job)).is_ok());
         if !queued {
-            return Err(Status::unavailable("txetcd-embedded: the store's writer thread has ended"));
+            return Err(Status::unavailable("txetcd-embedded: the store's writer has ended"));
         }
         answer.await.unwrap_or_else(|_| {
-            let message = "txetcd-embedded: the store's writer thread ended while the request was with it";
+            let message = "txetcd-embedded: the store's writer ended while the request was with it";
             Err(Status::unavailable(message))
         })
     }
 }
 
 impl Drop for Engine {
-    /// Waits for the writer thread, which finishes what it was given: when this returns, everything is on
+    /// Waits for the writer thread, if it has one, which finishes what it was given: when this returns, everything is on
     /// disk and the file is closed.
     fn drop(&mut self) {
         drop(self.jobs.take());
@@ -156,7 +186,7 @@ impl Drop for Engine {
     }
 }
 
-/// A write on its way through the writer thread.
+/// A write on its way through the writer.
 struct Task<F, R> {
     apply: Option<F>,
     outcome: Option<Result<R, Refusal>>,

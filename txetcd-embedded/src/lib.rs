@@ -71,6 +71,7 @@ mod file;
 mod key_range;
 mod kv;
 mod lease;
+mod newest;
 mod open_error;
 mod proto;
 mod restore;

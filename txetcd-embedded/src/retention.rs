@@ -1,7 +1,9 @@
 //! [`Retention`]: which of the past is given up without being asked.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// What is younger than this is kept however many revisions there are, so that a snapshot can be read to
 /// its end, and a watch resumed, while others write at full speed.

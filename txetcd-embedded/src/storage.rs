@@ -1,7 +1,7 @@
 //! What is stored and how: the tables of the `redb` file, their records, and the two views on them.
 //!
 //! A [`Snapshot`](snapshot::Snapshot) is one committed state, shared by all readers; a
-//! [`Batch`](batch::Batch) is the state being written, owned by the writer thread. Both are
+//! [`Batch`](batch::Batch) is the state being written, owned by the writer. Both are
 //! [`Tables`](tables::Tables), so everything that reads (`kv`, compares, leases) works on either.
 //!
 //! ```text

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::watch;
 use tonic::service::Routes;
 
 use crate::builder::Builder;
-use crate::engine::{Engine, Shared};
+use crate::engine::{Engine, Shared, WriterHome};
 use crate::file;
 use crate::lease::apply;
 use crate::lease::clock::Clock;
+use crate::newest::Newest;
 use crate::open_error::OpenError;
 use crate::restore;
 use crate::retention::Retention;
@@ -83,17 +83,17 @@ impl Store {
     pub(crate) fn open_file(directory: &Path, settings: &Builder) -> Result<Self, OpenError> {
         let (database, path) = file::open(directory)?;
         let place = Place { database, location: Location::File(path.clone()) };
-        Self::start(place, &path, settings)
+        Self::start(place, &path, settings, WriterHome::Thread)
     }
 
-    pub(crate) fn open_memory(settings: &Builder) -> Result<Self, OpenError> {
+    pub(crate) fn open_memory(settings: &Builder, home: WriterHome) -> Result<Self, OpenError> {
         let path = Path::new("memory");
         let memory = Memory::default();
         let failed = |error| OpenError::storage(path, error);
         let database =
             file::settings().create_with_backend(memory.clone()).map_err(|error| failed(error.into()))?;
         meta::initialize(&database).map_err(failed)?;
-        Self::start(Place { database, location: Location::Memory(memory) }, path, settings)
+        Self::start(Place { database, location: Location::Memory(memory) }, path, settings, home)
     }
 
     pub(crate) fn open_backend(
@@ -110,10 +110,10 @@ impl Store {
         if empty {
             meta::initialize(&database).map_err(failed)?;
         }
-        Self::start(Place { database, location: Location::Backend }, path, settings)
+        Self::start(Place { database, location: Location::Backend }, path, settings, WriterHome::Thread)
     }
 
-    fn start(place: Place, path: &Path, settings: &Builder) -> Result<Self, OpenError> {
+    fn start(place: Place, path: &Path, settings: &Builder, home: WriterHome) -> Result<Self, OpenError> {
         let meta = match meta::read(&place.database).map_err(|error| OpenError::storage(path, error))? {
             Stored::Known(meta) => meta,
             Stored::OtherFormat(format) => return Err(OpenError::format(path, format)),
@@ -124,11 +124,11 @@ impl Store {
         let snapshot = Snapshot::open(&place, revision, compacted)
             .and_then(|snapshot| apply::restore(&snapshot, &clock).map(|()| snapshot))
             .map_err(|error| OpenError::storage(path, error))?;
-        let newest = watch::Sender::new(Arc::new(snapshot));
+        let newest = Newest::new(snapshot);
         let shared = Shared { cluster_id, member_id, newest, clock, broken: OnceLock::new() };
         let retention = Retention::new(settings.kept_revisions);
         let writer = |shared| Writer { place, shared, revision, compacted, retention, sweeping: true };
-        let engine = Engine::start(shared, writer).map_err(|error| OpenError::thread(path, error))?;
+        let engine = Engine::start(shared, writer, home).map_err(|error| OpenError::thread(path, error))?;
         Ok(Self { engine: Arc::new(engine) })
     }
 }

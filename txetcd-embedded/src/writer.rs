@@ -1,13 +1,15 @@
-//! [`Writer`]: the one thread that changes the store.
+//! [`Writer`]: the one task that changes the store, on a thread of its own.
 //!
 //! It takes all requests that wait, applies them one after the other in a single storage transaction,
 //! commits that with a single sync, publishes the new state, and then answers each of them. Between
 //! requests it ends leases whose time is over and clears away what a compaction left behind.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 
 use crate::engine::Shared;
@@ -59,35 +61,41 @@ enum Wake {
 
 impl Writer {
     /// Serves until every sender is gone.
-    pub(crate) fn run(mut self, inbox: &Receiver<Box<dyn Job>>) {
+    pub(crate) async fn run(mut self, mut inbox: UnboundedReceiver<Box<dyn Job>>) {
         loop {
             let mut jobs = Vec::new();
-            match self.wait(inbox) {
+            match self.wait(&mut inbox).await {
                 Wake::Job(job) => jobs.push(job),
                 Wake::Due => {}
                 Wake::Closed => break,
             }
-            jobs.extend(inbox.try_iter().take(LARGEST_ROUND - jobs.len()));
+            while jobs.len() < LARGEST_ROUND
+                && let Ok(job) = inbox.try_recv()
+            {
+                jobs.push(job);
+            }
             self.round(jobs);
         }
         self.close();
     }
 
-    fn wait(&self, inbox: &Receiver<Box<dyn Job>>) -> Wake {
+    async fn wait(&self, inbox: &mut UnboundedReceiver<Box<dyn Job>>) -> Wake {
         if self.sweeping {
+            // The thread may be shared.
+            tokio::task::yield_now().await;
             return match inbox.try_recv() {
                 Ok(job) => Wake::Job(job),
                 Err(TryRecvError::Empty) => Wake::Due,
                 Err(TryRecvError::Disconnected) => Wake::Closed,
             };
         }
-        let Some(deadline) = self.shared.clock.next_deadline() else {
-            return inbox.recv().map_or(Wake::Closed, Wake::Job);
+        let received = match self.shared.clock.next_deadline() {
+            Some(deadline) => timeout_at(deadline, inbox.recv()).await,
+            None => Ok(inbox.recv().await),
         };
-        match inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(job) => Wake::Job(job),
-            Err(RecvTimeoutError::Timeout) => Wake::Due,
-            Err(RecvTimeoutError::Disconnected) => Wake::Closed,
+        match received {
+            Ok(job) => job.map_or(Wake::Closed, Wake::Job),
+            Err(_) => Wake::Due,
         }
     }
 
@@ -155,7 +163,7 @@ impl Writer {
 
     /// Moves the store to a place without holes. Where that fails, it stays where it is.
     fn defragment(&mut self) -> Result<(), StorageError> {
-        let newest = Arc::clone(&self.shared.newest.borrow());
+        let newest = self.shared.newest.get();
         let (place, unfinished) = self.place.rebuild(&newest, self.shared.meta(&newest))?;
         let place = Arc::new(place);
         let snapshot = Snapshot::open(&place, self.revision, self.compacted)?;
@@ -168,7 +176,7 @@ impl Writer {
             }
         }
         self.place = place;
-        self.shared.newest.send_replace(Arc::new(snapshot));
+        self.shared.newest.set(snapshot);
         Ok(())
     }
 
@@ -181,7 +189,7 @@ impl Writer {
         for effect in effects {
             effect.take(&self.shared.clock);
         }
-        self.shared.newest.send_replace(Arc::new(snapshot));
+        self.shared.newest.set(snapshot);
         Ok(())
     }
 

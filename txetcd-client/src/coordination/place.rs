@@ -121,6 +121,7 @@ impl Drop for Place {
 async fn remove(client: &Client, session: &Session, key: &[u8]) -> Result<()> {
     loop {
         let removed = tokio::select! {
+            biased;
             removed = client.remove(key) => removed,
             () = session.lost() => return Ok(()),
         };

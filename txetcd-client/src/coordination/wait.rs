@@ -18,6 +18,7 @@ pub(super) async fn moment() {
 /// so whoever waits looks again. Fails when the session is lost.
 pub(super) async fn change(session: &Session, client: &Client, keys: KeySet, after: i64) -> Result<()> {
     tokio::select! {
+        biased;
         changed = any(client, keys, after) => changed,
         () = session.lost() => Err(session.lost_error()),
     }

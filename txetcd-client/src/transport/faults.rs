@@ -1,14 +1,17 @@
-//! Faults on purpose: replies lost or cut, requests delivered late. Only with the feature `fault-injection`, for tests.
+//! Faults on purpose: replies lost or cut, requests delivered late, everything on its way for some time. Only with the
+//! feature `fault-injection`, for tests.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http_body::Frame;
+use tokio::time::Sleep;
 use tonic::body::Body;
-use tower::{BoxError, Service};
+use tower::{BoxError, Service, ServiceExt as _};
 
 use super::{Request, Response, Transport};
 
@@ -16,6 +19,13 @@ use super::{Request, Response, Transport};
 pub trait Faults: Send + Sync + 'static {
     /// `path` is the gRPC method, `/etcdserverpb.KV/Txn` for instance.
     fn next(&self, path: &str) -> Fault;
+
+    /// How long a request to this method, or a piece of an answer, is on its way. Where it is not always the same,
+    /// requests and answers overtake each other.
+    fn latency(&self, path: &str) -> Duration {
+        let _ = path;
+        Duration::ZERO
+    }
 }
 
 /// What happens to a request.
@@ -48,6 +58,26 @@ impl Faulty {
     }
 }
 
+impl Faulty {
+    /// Sends a request that is so long on its way. Once sent it arrives, whatever becomes of this future.
+    fn deliver(
+        &mut self,
+        request: Request,
+        delay: Duration,
+    ) -> BoxFuture<'static, Result<Response, BoxError>> {
+        if delay.is_zero() {
+            return self.below.call(request);
+        }
+        let below = self.below.clone();
+        let delivered = tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            // The caller awaited readiness on another clone, so `oneshot` asks again.
+            below.oneshot(request).await
+        });
+        Box::pin(async move { delivered.await? })
+    }
+}
+
 impl Service<Request> for Faulty {
     type Response = Response;
     type Error = BoxError;
@@ -59,34 +89,63 @@ impl Service<Request> for Faulty {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let failed = || Err(tonic::Status::unavailable("injected fault").into());
-        match self.faults.next(request.uri().path()) {
-            Fault::None => Box::pin(self.below.call(request)),
-            Fault::LoseRequest => Box::pin(async move { failed() }),
-            fault @ (Fault::CutAfter(left) | Fault::SilentAfter(left)) => {
-                let answer = self.below.call(request);
+        let path: Arc<str> = request.uri().path().into();
+        let fault = self.faults.next(&path);
+        let delay = match fault {
+            Fault::LoseRequest => return Box::pin(async move { failed() }),
+            Fault::Late(delay) => delay,
+            _ => self.faults.latency(&path),
+        };
+        let answer = self.deliver(request, delay);
+        let faults = self.faults.clone();
+        let slow = move |body| Body::new(Slow { body, faults, path, coming: None });
+        match fault {
+            Fault::CutAfter(left) | Fault::SilentAfter(left) => {
                 let silent = matches!(fault, Fault::SilentAfter(_));
-                Box::pin(async move { Ok(answer.await?.map(|body| Body::new(Short { body, left, silent }))) })
+                let short = move |body| Body::new(Short { body, left, silent });
+                Box::pin(async move { Ok(answer.await?.map(slow).map(short)) })
             }
-            Fault::LoseReply => {
-                let answer = self.below.call(request);
-                Box::pin(async move {
-                    drop(tokio::spawn(answer).await);
-                    failed()
-                })
-            }
-            Fault::Late(delay) => {
-                let mut below = self.below.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(delay).await;
-                    // Readiness was awaited by the caller on another clone, so ask again.
-                    let ready = std::future::poll_fn(|context| below.poll_ready(context)).await;
-                    if ready.is_ok() {
-                        drop(below.call(request).await);
-                    }
-                });
+            Fault::LoseReply => Box::pin(async move {
+                drop(tokio::spawn(answer).await);
+                failed()
+            }),
+            Fault::Late(_) => {
+                tokio::spawn(answer);
                 Box::pin(async move { failed() })
             }
+            Fault::None | Fault::LoseRequest => Box::pin(async move { Ok(answer.await?.map(slow)) }),
         }
+    }
+}
+
+/// A body whose pieces take their time, and arrive in order.
+struct Slow {
+    body: Body,
+    faults: Arc<dyn Faults>,
+    path: Arc<str>,
+    coming: Option<(Pin<Box<Sleep>>, Piece)>,
+}
+
+/// What polling a body gives.
+type Piece = Option<Result<Frame<bytes::Bytes>, tonic::Status>>;
+
+impl http_body::Body for Slow {
+    type Data = bytes::Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Piece> {
+        if self.coming.is_none() {
+            let piece = ready!(Pin::new(&mut self.body).poll_frame(context));
+            let delay = self.faults.latency(&self.path);
+            if delay.is_zero() {
+                return Poll::Ready(piece);
+            }
+            self.coming = Some((Box::pin(tokio::time::sleep(delay)), piece));
+        }
+        if let Some((arrival, _)) = &mut self.coming {
+            ready!(arrival.as_mut().poll(context));
+        }
+        Poll::Ready(self.coming.take().and_then(|(_, piece)| piece))
     }
 }
 

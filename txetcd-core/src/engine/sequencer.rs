@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use txetcd_client::{Error, Result, error::Kind};
 
@@ -60,8 +60,9 @@ const CACHE_PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     state: Mutex<State>,
-    /// The revision of the cached rows.
-    cached: watch::Sender<i64>,
+    /// Tells of every other revision of the cached rows, in the order in which it is waited for: tokio's `watch` does it
+    /// at random.
+    moved: Notify,
     /// Whether members that meet at keys may be one unit.
     merges: bool,
 }
@@ -85,7 +86,7 @@ struct State {
 
 impl Sequencer {
     pub(crate) fn new(merges: bool) -> Self {
-        Self { state: Mutex::default(), cached: watch::channel(0).0, merges }
+        Self { state: Mutex::default(), moved: Notify::new(), merges }
     }
 
     /// What the cache has now, unless it lags behind.
@@ -100,11 +101,20 @@ impl Sequencer {
         Some((state.order.cache.committed_snapshot()?, state.heard?))
     }
 
-    /// What the cache has as soon as it has reached this revision. `None` if that takes too long.
+    /// What the cache has as soon as it has reached this revision. `None` if that takes too long, or if it is not known
+    /// what revision it has.
     pub(crate) async fn cached_at_least(&self, revision: i64) -> Option<CacheSnapshot> {
-        let mut cached = self.cached.subscribe();
-        let reached = cached.wait_for(|cached| *cached >= revision);
-        tokio::time::timeout(CACHE_PATIENCE, reached).await.ok()?.ok()?;
+        let reached = async {
+            loop {
+                let moved = self.moved.notified();
+                let cached = lock(&self.state).order.cache.revision();
+                if cached.is_none_or(|cached| cached >= revision) {
+                    break;
+                }
+                moved.await;
+            }
+        };
+        tokio::time::timeout(CACHE_PATIENCE, reached).await.ok()?;
         self.cached()
     }
 
@@ -132,9 +142,10 @@ impl Sequencer {
     }
 
     fn advance(&self, state: &mut State) {
+        let before = state.order.cache.revision();
         state.order.advance();
-        if let Some(revision) = state.order.cache.revision() {
-            self.cached.send_if_modified(|cached| std::mem::replace(cached, revision) != revision);
+        if state.order.cache.revision() != before {
+            self.moved.notify_waiters();
         }
     }
 }

@@ -4,9 +4,11 @@
 //! after a crash, which only lets it live longer, never shorter. Where less than the full time is stored,
 //! because the store was closed in between, the first renewal has to write before it may answer.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Further away than any process lives; for times that the platform's clock cannot express.
 const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
@@ -17,7 +19,7 @@ pub(crate) struct Clock(Mutex<Deadlines>);
 
 #[derive(Default)]
 struct Deadlines {
-    by_id: HashMap<i64, Deadline>,
+    by_id: BTreeMap<i64, Deadline>,
     in_order: BTreeSet<(Instant, i64)>,
 }
 

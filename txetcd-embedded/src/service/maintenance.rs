@@ -84,7 +84,7 @@ impl Maintenance for MaintenanceService {
             Ok(Err(error)) => {
                 Err(Status::unavailable(format!("txetcd-embedded: the store could not be rebuilt: {error}")))
             }
-            Err(_) => Err(Status::unavailable("txetcd-embedded: the store's writer thread has ended")),
+            Err(_) => Err(Status::unavailable("txetcd-embedded: the store's writer has ended")),
         }
     }
 

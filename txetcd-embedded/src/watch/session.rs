@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tonic::{Status, Streaming};
 
 use super::ticks::Ticks;
@@ -34,7 +33,6 @@ pub(crate) struct Session {
     requests: Streaming<WatchRequest>,
     /// Whether the client may still send requests.
     listening: bool,
-    newer: watch::Receiver<Arc<Snapshot>>,
     watchers: BTreeMap<i64, Watcher>,
     next_id: i64,
     outbox: VecDeque<WatchResponse>,
@@ -47,7 +45,6 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, requests: Streaming<WatchRequest>) -> Self {
         Self {
-            newer: engine.subscribe(),
             engine,
             requests,
             listening: true,
@@ -65,15 +62,15 @@ impl Session {
             if let Some(response) = self.outbox.pop_front() {
                 return Ok(response);
             }
-            let snapshot = Arc::clone(&self.newer.borrow_and_update());
-            let behind = self.watchers.values().any(|watcher| watcher.next <= snapshot.revision());
+            let newer = self.engine.newer();
+            let revision = self.engine.revision();
+            let behind = self.watchers.values().any(|watcher| watcher.next <= revision);
             if !behind {
-                self.answer_progress(snapshot.revision());
+                self.answer_progress(revision);
                 if !self.outbox.is_empty() {
                     continue;
                 }
             }
-            drop(snapshot);
             tokio::select! {
                 biased;
                 request = self.requests.message(), if self.listening => match request? {
@@ -87,10 +84,7 @@ impl Session {
                         tokio::task::yield_now().await;
                     }
                 }
-                changed = self.newer.changed() => {
-                    // The engine owns the sender, and this session owns the engine.
-                    changed.map_err(|_| Status::unavailable("txetcd-embedded: the store is closed"))?;
-                }
+                () = newer => {}
                 () = self.ticks.next() => self.notify_idle(),
             }
         }
@@ -267,7 +261,7 @@ impl Session {
 
     /// Tells the progress to watchers that asked for that and have not been told of anything for long.
     fn notify_idle(&mut self) {
-        let revision = self.newer.borrow().revision();
+        let revision = self.engine.revision();
         let mut due = Vec::new();
         for watcher in self.watchers.values_mut().filter(|watcher| watcher.progress_notify) {
             if std::mem::replace(&mut watcher.idle, true) && watcher.next == revision + 1 {

@@ -1,0 +1,165 @@
+//! `simulate --seeds N`
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use txetcd_chaos::history;
+use txetcd_chaos::simulate::{Run, simulate};
+
+/// A run takes milliseconds. One that takes this long never ends.
+const HANGS: Duration = Duration::from_secs(120);
+
+/// How often it is said how far it is.
+const REPORT: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args)]
+pub(crate) struct Simulate {
+    /// How many seeds
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Threads, each of which runs one seed after the other; as many as there are cores, if it is not said
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Prints every call of the transport
+    #[arg(long)]
+    trace: bool,
+    /// Writes the history of the last seed to this file
+    #[arg(long)]
+    history: Option<PathBuf>,
+}
+
+/// What the runs came to.
+#[derive(Default)]
+struct Total {
+    runs: AtomicU64,
+    failed: AtomicU64,
+    transactions: AtomicU64,
+    unknown: AtomicU64,
+    calls: AtomicU64,
+    faults: AtomicU64,
+    milliseconds: AtomicU64,
+}
+
+/// The seed that a thread runs, and since when.
+type Running = Mutex<Option<(u64, Instant)>>;
+
+impl Simulate {
+    pub(crate) fn execute(self) -> anyhow::Result<ExitCode> {
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<Running> =
+            (0..self.threads.unwrap_or_else(cores).max(1)).map(|_| Mutex::default()).collect();
+        let (next, total, started) = (AtomicU64::new(0), Total::default(), Instant::now());
+        let written = thread::scope(|scope| {
+            let work = |running| self.work(running, &next, &total);
+            let workers: Vec<_> = threads.iter().map(|running| scope.spawn(move || work(running))).collect();
+            let mut reported = Instant::now();
+            while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+                thread::sleep(Duration::from_millis(20));
+                threads.iter().for_each(stop_if_it_hangs);
+                if reported.elapsed() >= REPORT {
+                    reported = Instant::now();
+                    total.print(started.elapsed());
+                }
+            }
+            workers.into_iter().try_for_each(|worker| worker.join().expect("its panics are caught"))
+        });
+        written?;
+        total.print(started.elapsed());
+        let failed = total.failed.load(Ordering::Relaxed);
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    fn work(&self, running: &Running, next: &AtomicU64, total: &Total) -> anyhow::Result<()> {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= self.seeds {
+                return Ok(());
+            }
+            let seed = self.seed + number;
+            set(running, Some((seed, Instant::now())));
+            let run = catch_unwind(AssertUnwindSafe(|| simulate(seed)));
+            set(running, None);
+            let Ok(run) = run else {
+                total.failed.fetch_add(1, Ordering::Relaxed);
+                eprintln!("seed {seed}: it panicked\n  {}", replay(seed));
+                continue;
+            };
+            total.add(seed, &run);
+            if self.trace {
+                run.trace.iter().for_each(|call| println!("{call:?}"));
+            }
+            if let Some(path) = self.history.as_deref().filter(|_| number + 1 == self.seeds) {
+                write(path, &run).with_context(|| path.display().to_string())?;
+            }
+        }
+    }
+}
+
+impl Total {
+    fn add(&self, seed: u64, run: &Run) {
+        let add = |total: &AtomicU64, more| total.fetch_add(more, Ordering::Relaxed);
+        add(&self.runs, 1);
+        add(&self.transactions, run.transactions);
+        add(&self.unknown, run.unknown);
+        add(&self.calls, run.trace.len() as u64);
+        add(&self.faults, run.faults());
+        add(&self.milliseconds, u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX));
+        if run.violations.is_empty() {
+            return;
+        }
+        add(&self.failed, 1);
+        let violations = run.violations.join("\n  ");
+        eprintln!("seed {seed}: {}\n  {violations}\n  {}", run.settings, replay(seed));
+    }
+
+    fn print(&self, took: Duration) {
+        let of = |total: &AtomicU64| total.load(Ordering::Relaxed);
+        let runs = of(&self.runs);
+        println!(
+            "{runs} seeds ({:.0} a minute), {} failed: {} transactions, {} unknown, {} calls, {} faults, {} simulated seconds",
+            runs as f64 * 60.0 / took.as_secs_f64(),
+            of(&self.failed),
+            of(&self.transactions),
+            of(&self.unknown),
+            of(&self.calls),
+            of(&self.faults),
+            of(&self.milliseconds) / 1_000,
+        );
+    }
+}
+
+fn replay(seed: u64) -> String {
+    format!("again: cargo run --release -p txetcd-chaos -- simulate --seeds 1 --seed {seed} --trace")
+}
+
+fn write(path: &Path, run: &Run) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    run.history.iter().try_for_each(|transaction| history::write(&mut file, transaction))?;
+    file.flush()
+}
+
+fn set(running: &Running, seed: Option<(u64, Instant)>) {
+    *running.lock().unwrap_or_else(PoisonError::into_inner) = seed;
+}
+
+/// Nothing else can be done about a thread that does not come back.
+fn stop_if_it_hangs(running: &Running) {
+    let running = *running.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((seed, since)) = running
+        && since.elapsed() >= HANGS
+    {
+        eprintln!("seed {seed}: it has not ended for {HANGS:?}\n  {}", replay(seed));
+        std::process::exit(1);
+    }
+}
