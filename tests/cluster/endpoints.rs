@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use txetcd::Client;
 
-use crate::cluster::Cluster;
 use crate::own_server::binaries;
-use crate::proxy::Mode;
+use txetcd_chaos::cluster::{Cluster, Mode};
 
 /// Far more than any of this takes, on a slow machine too.
 const LONG: Duration = Duration::from_secs(60);
@@ -34,7 +33,7 @@ async fn until_left(client: &Client, cluster: &Cluster, member: usize) {
 async fn a_dead_member_is_not_chosen() {
     for (name, binary) in binaries() {
         println!("on etcd {name}");
-        let mut cluster = Cluster::start(&binary).await;
+        let mut cluster = crate::cluster(&binary).await;
         // It takes connections, and is silent on them: a write that it is given is lost.
         cluster.member(0).pause();
         let client = Client::connect(cluster.url(0)).await.unwrap();
@@ -68,7 +67,7 @@ async fn a_dead_member_is_not_chosen() {
 async fn a_member_without_a_leader_is_not_chosen() {
     for (name, binary) in binaries() {
         println!("on etcd {name}");
-        let cluster = Cluster::start(&binary).await;
+        let cluster = crate::cluster(&binary).await;
         let client = Client::connect(cluster.url(0)).await.unwrap();
         // Clients still reach it, and it answers them; only not with what is current.
         cluster.isolate(0);

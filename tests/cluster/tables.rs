@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use txetcd_chaos::cluster::{Cluster, MEMBERS};
 use txetcd::{Change, ChangeStream, Database, Error, Live, Persist};
 
-use crate::cluster::{Cluster, MEMBERS};
-use crate::nemesis::Nemesis;
 use crate::own_server::binaries;
 use crate::random::Random;
 
@@ -119,7 +118,7 @@ async fn views_and_watches_of_tables_through_faults() {
     for (name, binary) in binaries() {
         let seed = crate::seed();
         println!("on etcd {name}, seed {seed}");
-        let mut cluster = Cluster::start(&binary).await;
+        let mut cluster = crate::cluster(&binary).await;
         let accounts = Account::table();
         let db = connect(&cluster, 0).await;
         let all: BTreeMap<_, _> = (0..ACCOUNTS).map(|id| (id, Account { id, balance: EACH })).collect();
@@ -142,7 +141,7 @@ async fn views_and_watches_of_tables_through_faults() {
             rich.push(tokio::spawn(mirror(changes, BTreeMap::new(), end.clone())));
             writers.push(tokio::spawn(transfer(db, seed * 10 + member as u64, done.clone())));
         }
-        let mut nemesis = Nemesis::new(seed, longest);
+        let mut nemesis = crate::nemesis(longest);
         for _ in 0..faults {
             nemesis.strike(&mut cluster).await;
         }

@@ -160,6 +160,7 @@ impl Database {
         let mut attempts = engine.policy.start();
         let mut start = Start::Cache;
         loop {
+            engine.sequencer.catch_up().await;
             let txn = WriteTxn::new(self, start);
             let result = closure.call_it(&txn).await;
             let view = txn.into_view();
@@ -175,6 +176,7 @@ impl Database {
                 start = Start::Store;
                 continue;
             }
+            let wants_cache = view.wants_cache();
             let (attempt, leases, ended) = match concluded {
                 Ok((value, schemas)) => {
                     let (attempt, leases) = view.finish(schemas);
@@ -186,7 +188,6 @@ impl Database {
                     None => return Err(error),
                 },
             };
-            let source = attempt.source;
             let began = Instant::now();
             match engine.commit(attempt, leases, attempts.deadline()).await? {
                 Outcome::Committed(revision) => {
@@ -199,7 +200,7 @@ impl Database {
                     tracing::debug!(keys = ?conflict.keys, "conflict");
                     self.agree_again(&conflict.schemas).await?;
                     let conflict = attempts.again(conflict, began.elapsed()).await?;
-                    start = engine.start_after(conflict, source).await;
+                    start = engine.start_after(conflict, wants_cache).await;
                     Engine::count(&engine.counters.retries);
                 }
             }

@@ -112,6 +112,11 @@ impl Cache {
         self.rows.as_ref().map(|rows| rows.revision)
     }
 
+    /// The revision that the rows have to reach before they can be used, if they have not.
+    pub(crate) fn lacks(&self) -> Option<i64> {
+        self.revision().filter(|revision| *revision < self.floor).map(|_| self.floor)
+    }
+
     /// The rows and versions as they are now, if they can be used.
     pub(crate) fn snapshot(&self) -> Option<CacheSnapshot> {
         let rows = self.rows.clone().filter(|rows| rows.revision >= self.floor)?;

@@ -95,6 +95,22 @@ impl Sequencer {
         if state.is_current.load(Ordering::Relaxed) { state.order.cache.snapshot() } else { None }
     }
 
+    /// Waits until the cache has what this process has written to its tables past it, unless that takes too long.
+    pub(crate) async fn catch_up(&self) {
+        let lacks = {
+            let state = lock(&self.state);
+            state.order.cache.lacks().filter(|_| state.is_current.load(Ordering::Relaxed))
+        };
+        if let Some(revision) = lacks {
+            self.cached_at_least(revision).await;
+        }
+    }
+
+    /// Whether a key is of a cached table, even if it cannot be read there at this moment.
+    pub(crate) fn caches(&self, key: &[u8]) -> bool {
+        lock(&self.state).order.cache.covers(key)
+    }
+
     /// What the cache has now, as far as it is committed, and when the cache last heard of the store.
     pub(crate) fn cached_and_committed(&self) -> Option<(CacheSnapshot, Instant)> {
         let state = lock(&self.state);
@@ -194,8 +210,8 @@ impl Engine {
     }
 
     /// What an attempt begins with after a conflict.
-    pub(crate) async fn start_after(&self, conflict: Conflict, source: Source) -> Start {
-        if source != Source::Store {
+    pub(crate) async fn start_after(&self, conflict: Conflict, wants_cache: bool) -> Start {
+        if wants_cache {
             if conflict.is_local {
                 return Start::Cache;
             }

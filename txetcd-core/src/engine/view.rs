@@ -70,6 +70,8 @@ enum Origin {
 #[derive(Debug, Default)]
 struct State {
     origin: Origin,
+    /// Whether the first read was of a cached table that could not be read there.
+    wants_cache: bool,
     /// Whether the store was asked.
     asked: bool,
     known: Known,
@@ -174,6 +176,12 @@ impl View {
             Origin::Cache(_) => Source::Cache,
         };
         (Attempt { revision, source, reads, writes, tables, schemas, locks }, leases)
+    }
+
+    /// Whether the first read was of a cached table.
+    pub(crate) fn wants_cache(&self) -> bool {
+        let state = self.state();
+        state.wants_cache || matches!(state.origin, Origin::Cache(_))
     }
 
     /// What was read, if that may be out of date: it has to be validated before anything follows from it.
@@ -422,7 +430,10 @@ impl View {
                     self.snapshot.fix(cached.revision());
                     Origin::Cache(cached)
                 }
-                None => Origin::Store,
+                None => {
+                    state.wants_cache = self.engine.sequencer.caches(key);
+                    Origin::Store
+                }
             };
         }
     }

@@ -4,7 +4,7 @@
 //! that an earlier member writes was read in another form. So the members one after the other are a serial order, and
 //! only the store can say that others have come between.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -19,13 +19,15 @@ use crate::engine::committer::Outcome;
 use crate::engine::conflict::Conflict;
 use crate::engine::leases::Leases;
 use crate::engine::plan::Committed;
-use crate::engine::read_set::{Mark, provisional};
+use crate::engine::read_set::{Mark, RangeRead, provisional};
 use crate::engine::write_set::Own;
 
 use super::numbers::{Fate, Numbers};
 
 /// How many of the keys that this process has written it remembers.
 const REMEMBERED_KEYS: usize = 8192;
+/// How many of its commits' revisions.
+const REMEMBERED_REVISIONS: usize = 4096;
 
 /// Where the answer to a transaction goes.
 pub(super) type Answer = oneshot::Sender<Result<Outcome>>;
@@ -36,6 +38,8 @@ pub(super) struct Order {
     pub(super) numbers: Numbers,
     pub(super) cache: Cache,
     in_flight: usize,
+    /// The newest revisions that are commits of this process.
+    own_revisions: BTreeSet<i64>,
     /// Who wrote a key last.
     written: BTreeMap<Vec<u8>, Writer>,
     /// The keys in it whose writers are settled, the oldest first.
@@ -205,7 +209,10 @@ impl Order {
         if let Some(Writer { number, committed: None, .. }) = writer
             && mark.writer() != Some(*number)
         {
-            return Relation::Before(*number);
+            // Who reads the cache can read that, if it is there to be read.
+            let is_readable = self.members.get(number).is_some_and(|member| member.versions.is_some());
+            let reads_it = source != Source::Store && is_readable;
+            return if reads_it { Relation::Stale(None) } else { Relation::Before(*number) };
         }
         if let Some(number) = mark.writer() {
             // Revisions do not tell: one that is applied with it may have replaced it.
@@ -283,6 +290,10 @@ impl Order {
             member.leases.keep();
             // Whoever asked may have gone.
             drop(member.answer.send(Ok(Outcome::Committed(Some(revision)))));
+        }
+        self.own_revisions.insert(revision);
+        while self.own_revisions.len() > REMEMBERED_REVISIONS {
+            self.own_revisions.pop_first();
         }
         while self.remembered.len() > REMEMBERED_KEYS
             && let Some((key, number)) = self.remembered.pop_front()
@@ -407,13 +418,9 @@ impl Order {
             let concerned = match self.cache.next() {
                 None => return,
                 Some(Step::Replaced(..)) => self.readable().collect(),
-                Some(Step::Changes(revision, events)) => {
-                    let keys: HashMap<&[u8], bool> = events
-                        .iter()
-                        .map(WatchEvent::key)
-                        .map(|key| (key, self.is_own(key, *revision)))
-                        .collect();
-                    self.concerned(*revision, &keys)
+                Some(Step::Changes(revision, _)) if self.own_revisions.contains(revision) => Vec::new(),
+                Some(Step::Changes(_, events)) => {
+                    self.concerned(&events.iter().map(WatchEvent::key).collect())
                 }
             };
             let is_in_flight =
@@ -435,30 +442,22 @@ impl Order {
         self.members.iter().filter(|(_, member)| member.versions.is_some()).map(|(number, _)| *number)
     }
 
-    /// Whether a change is known to be this process's own.
-    fn is_own(&self, key: &[u8], revision: i64) -> bool {
-        self.written.get(key).is_some_and(|writer| writer.committed == Some(revision))
-    }
-
-    /// The readable members that rely on what has changed in this revision, and those that perhaps have changed it.
-    fn concerned(&self, revision: i64, keys: &HashMap<&[u8], bool>) -> Vec<u64> {
-        if keys.values().all(|is_own| *is_own) {
-            return Vec::new();
-        }
-        let is_changed = |key: &[u8]| keys.contains_key(key);
+    /// The readable members that rely on keys which somebody has changed, and those that perhaps have changed them.
+    fn concerned(&self, keys: &HashSet<&[u8]>) -> Vec<u64> {
+        // What an open member is about to write is that one's concern.
+        let is_stored = |mark: &Mark| {
+            mark.writer().is_none_or(|writer| self.numbers.fate(writer) != Fate::Open)
+        };
         let concerns = |member: &Member| {
             let Attempt { reads, writes, .. } = &*member.attempt;
-            let is_another = |key: &Vec<u8>, mark: &Mark| {
-                let seen = match mark.writer().map(|writer| self.numbers.fate(writer)) {
-                    Some(Fate::Committed(revision)) => mark.committed(revision).mod_revision,
-                    _ => mark.mod_revision,
-                };
-                is_changed(key) && seen != revision
+            let in_range = |range: &RangeRead| {
+                let inside = keys.iter().filter(|key| range.bounds.contains(key));
+                inside.into_iter().any(|key| range.rows.get(*key).is_none_or(is_stored))
             };
-            reads.keys.iter().any(|(key, mark)| is_another(key, mark))
-                || reads.ranges.iter().any(|range| keys.keys().any(|key| range.bounds.contains(key)))
-                || member.attempt.required().any(is_changed)
-                || member.place == Place::InFlight && writes.rows().any(|(key, _)| is_changed(key))
+            reads.keys.iter().any(|(key, mark)| keys.contains(key.as_slice()) && is_stored(mark))
+                || reads.ranges.iter().any(in_range)
+                || member.attempt.required().any(|key| keys.contains(key))
+                || member.place == Place::InFlight && writes.rows().any(|(key, _)| keys.contains(key))
         };
         self.readable().filter(|number| self.members.get(number).is_some_and(concerns)).collect()
     }
