@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use txetcd_client::{Error, Hold};
+use txetcd_client::{Compare, Error, Hold};
 
-use super::bookkeeping::slot_of;
+use super::bookkeeping::{catalogue_key, slot_of};
 use super::naming::Tables;
 use super::read_set::{Mark, ReadSet};
 use super::write_set::{Own, WriteSet};
@@ -39,10 +39,16 @@ pub(crate) enum Source {
 
 /// The revision at which a table's row in the catalogue must stand, 0 if it must not be there: then all indexes
 /// that the catalogue has of the table are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SchemaGuard {
     pub(crate) slot: u16,
     pub(crate) mod_revision: i64,
+}
+
+impl SchemaGuard {
+    pub(crate) fn compare(&self) -> Compare {
+        Compare::mod_revision(catalogue_key(self.slot)).eq(self.mod_revision)
+    }
 }
 
 impl Attempt {

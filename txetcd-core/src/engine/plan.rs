@@ -74,6 +74,7 @@ impl Plan {
     /// where all guards fit.
     pub(crate) fn of(members: &[Arc<Attempt>], committed: &Committed, budget: usize) -> Result<Self> {
         let mut guarded = Vec::new();
+        let mut schemas = BTreeSet::new();
         for attempt in members {
             let locks = attempt.locks.len();
             if locks > budget {
@@ -86,7 +87,10 @@ impl Plan {
                     ),
                 ));
             }
-            guarded.extend(guards(attempt, committed, budget - locks)?);
+            let new = attempt.schemas.iter().filter(|schema| schemas.insert(**schema));
+            let new = new.map(|schema| schema.compare()).collect::<Vec<_>>();
+            guarded.extend(guards(attempt, committed, budget.saturating_sub(locks + new.len()))?);
+            guarded.extend(new);
             guarded.extend(attempt.locks.iter().map(Hold::compare));
         }
         let (ops, generations) = ops(members);
@@ -191,10 +195,8 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
             .filter(|key| !attempt.reads.keys.contains_key(*key))
             .filter(|key| !extents.iter().any(|extent| extent.is_range && extent.bounds.contains(key)))
             .collect();
-        let schemas = &attempt.schemas;
         let present: Vec<&[u8]> = unread(attempt, attempt.writes.present().map(|(key, _)| key)).collect();
-        let cost = schemas.len()
-            + generations.len()
+        let cost = generations.len()
             + absent.len()
             + present.len()
             + extents.iter().map(|extent| extent.cost(revision)).sum::<usize>();
@@ -212,11 +214,6 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
                         .map(|(key, mark)| Compare::mod_revision(key.clone()).eq(mark.mod_revision)),
                 );
             }
-            guards.extend(
-                schemas
-                    .iter()
-                    .map(|schema| Compare::mod_revision(catalogue_key(schema.slot)).eq(schema.mod_revision)),
-            );
             guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
             guards.extend(present.into_iter().map(|key| Compare::mod_revision(key).gt(0)));
             guards.extend(

@@ -275,11 +275,14 @@ impl Engine {
 
     /// Sends groups one after the other as long as there are any, and not more senders than are of use.
     async fn send_groups(self: Arc<Self>) {
+        // Whoever is about to finish at this moment can join.
+        tokio::task::yield_now().await;
         while let Some(group) = self.next_group() {
             let settled = self.send(&group).await;
             let pause = self.settle(group, settled);
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => tokio::task::yield_now().await,
             }
         }
     }

@@ -59,6 +59,9 @@ impl Shape {
     }
 }
 
+/// After so many members that had no room in a request there is no use in looking for smaller ones.
+const MOST_LEFT_OUT: usize = 8;
+
 /// What is under formation, or has to be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spot {
@@ -85,6 +88,8 @@ struct Formation<'o> {
     units: Vec<Forming>,
     bytes: usize,
     any_blocked: bool,
+    /// How many members had no room in the only unit.
+    left_out: usize,
 }
 
 #[derive(Default)]
@@ -93,6 +98,7 @@ struct Forming {
     guards: usize,
     ops: usize,
     generations: BTreeSet<u16>,
+    schemas: BTreeSet<u16>,
     clears: bool,
 }
 
@@ -101,7 +107,7 @@ impl Order {
     pub(super) fn form(&mut self, shape: &Shape) -> Option<Group> {
         let mut formation = Formation::default();
         for (number, member) in &self.members {
-            if formation.is_full(shape) {
+            if formation.is_full() {
                 break;
             }
             if member.place == Place::InFlight {
@@ -152,12 +158,8 @@ impl Order {
 
 impl<'o> Formation<'o> {
     /// Whether there is no use in looking further.
-    fn is_full(&self, shape: &Shape) -> bool {
-        shape.units == 1
-            && self.units.first().is_some_and(|unit| {
-                let most = shape.unit_ops();
-                unit.guards >= most && unit.ops >= most
-            })
+    fn is_full(&self) -> bool {
+        self.left_out >= MOST_LEFT_OUT
     }
 
     /// Where those are with whom an attempt has to do, each once.
@@ -282,19 +284,21 @@ impl<'o> Formation<'o> {
         let mut joined = self.cost(attempt, with.first().copied());
         joined.numbers.push(number);
         for unit in &with {
-            let Forming { numbers, guards, ops, generations, clears } = &self.units[*unit];
+            let Forming { numbers, guards, ops, generations, schemas, clears } = &self.units[*unit];
             joined.numbers.extend(numbers);
             joined.guards += guards;
             joined.ops += ops;
             joined.generations.extend(generations);
+            joined.schemas.extend(schemas);
             joined.clears |= clears;
         }
         let most = shape.unit_ops();
         let bytes = attempt.size(shape.limits.namespace);
-        if joined.guards > most
+        if joined.guards + joined.schemas.len() > most
             || joined.ops + joined.generations.len() > most
             || self.bytes + bytes > shape.limits.bytes.saturating_sub(LANE_BYTES)
         {
+            self.left_out += usize::from(shape.units == 1);
             return false;
         }
         self.bytes += bytes;
@@ -330,9 +334,10 @@ impl<'o> Formation<'o> {
         let ranges: usize = reads.ranges.iter().map(|range| 1 + 2 * range.rows.len()).sum();
         Forming {
             numbers: Vec::new(),
-            guards: keys + ranges + attempt.required().count() + schemas.len() + locks.len(),
+            guards: keys + ranges + attempt.required().count() + locks.len(),
             ops: writes.rows().filter(|(key, _)| is_new(key)).count() + 2 * writes.cleared().len(),
             generations: attempt.generations(),
+            schemas: schemas.iter().map(|schema| schema.slot).collect(),
             clears: !writes.cleared().is_empty(),
         }
     }
