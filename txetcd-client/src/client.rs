@@ -37,7 +37,8 @@ pub(crate) use place::Place;
 /// A connection to an etcd cluster, or to an embedded store. Cheap to clone; clones share it.
 ///
 /// Reads are repeated until the request timeout while the store cannot be reached. A write is repeated only
-/// where it surely was not applied; otherwise its error says [`Error::is_perhaps_applied`].
+/// where it surely was not applied; otherwise its error says
+/// [`Error::is_perhaps_applied`](crate::Error::is_perhaps_applied).
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -60,8 +61,8 @@ impl Client {
     /// `memory:`.
     ///
     /// # Errors
-    /// [`Error::is_invalid_argument`] for a URL that cannot be used, [`Error::is_unavailable`] if no endpoint
-    /// can be reached within the connect timeout.
+    /// [`Error::is_invalid_argument`](crate::Error::is_invalid_argument) for a URL that cannot be used,
+    /// [`Error::is_unavailable`](crate::Error::is_unavailable) if no endpoint can be reached within the connect timeout.
     pub async fn connect(url: impl Into<String>) -> Result<Self> {
         Self::builder().url(url).connect().await
     }
@@ -135,7 +136,7 @@ impl Client {
     /// what the answers themselves say, and `db.status()`.
     ///
     /// # Errors
-    /// As for any read; [`Error::is_permission_denied`].
+    /// As for any read; [`Error::is_permission_denied`](crate::Error::is_permission_denied).
     pub async fn member_status(&self) -> Result<MemberStatus> {
         let response = self
             .call(Repeat::Always, self.0.request_timeout, || {
