@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use txetcd_chaos::cluster::{Cluster, MEMBERS};
 use txetcd::{Change, ChangeStream, Database, Error, Live, Persist};
+use txetcd_chaos::cluster::{Cluster, MEMBERS};
 
 use crate::own_server::binaries;
 use crate::random::Random;

@@ -13,5 +13,5 @@ pub mod cluster;
 pub mod history;
 pub mod record;
 pub mod run;
-pub mod workload;
 pub mod simulate;
+pub mod workload;

@@ -190,13 +190,14 @@ impl Engine {
                 conflict @ Outcome::Conflict(_) => Ok(conflict),
             };
         }
-        let (attempt, alone) = self.check_size(attempt)?;
+        let attempt = Arc::new(attempt);
+        let alone = self.is_large(&attempt)?;
         let given = leases.given();
         let (answer, outcome) = oneshot::channel();
         {
             let mut state = lock(&self.sequencer.state);
-            if let Err((conflict, _)) = state.order.accept(attempt, leases, deadline, alone, answer) {
-                return Ok(Outcome::Conflict(conflict));
+            if let Err(conflict) = state.order.accept(attempt, leases, deadline, alone, answer) {
+                return Ok(Outcome::Conflict(*conflict));
             }
             self.dispatch(&mut state);
         }
@@ -227,15 +228,14 @@ impl Engine {
         }
     }
 
-    /// Refuses what is too large for a request, and tells whether it fits into one with others.
-    fn check_size(&self, attempt: Attempt) -> Result<(Attempt, bool)> {
-        let large = attempt.ops() > self.limits.ops.saturating_sub(LANE_OPS);
-        if !large && attempt.size(self.limits.namespace) <= self.limits.bytes / 2 {
-            return Ok((attempt, false));
+    /// Whether an attempt has to be a request of its own. Refuses what is too large for one.
+    fn is_large(&self, attempt: &Arc<Attempt>) -> Result<bool> {
+        let is_large = attempt.ops() > self.limits.ops.saturating_sub(LANE_OPS)
+            || attempt.size(self.limits.namespace) > self.limits.bytes / 2;
+        if is_large {
+            Plan::alone(std::slice::from_ref(attempt), &Committed::new(), self.limits)?;
         }
-        let attempt = Arc::new(attempt);
-        Plan::alone(std::slice::from_ref(&attempt), &Default::default(), self.limits)?;
-        Ok((Arc::into_inner(attempt).unwrap_or_else(|| unreachable!("the plan has gone")), true))
+        Ok(is_large)
     }
 
     /// Sees to it that what waits is sent.

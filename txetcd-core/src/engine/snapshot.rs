@@ -58,17 +58,6 @@ impl Snapshot {
         Self { reader, revision: watch::Sender::new(revision.map_or(Revision::Open, Revision::Fixed)) }
     }
 
-    /// Reads as of this revision, unless something was read already.
-    pub(crate) fn fix(&self, at: i64) {
-        self.revision.send_if_modified(|revision| {
-            let open = matches!(revision, Revision::Open);
-            if open {
-                *revision = Revision::Fixed(at);
-            }
-            open
-        });
-    }
-
     /// The revision, once the first read has fixed it.
     pub(crate) fn revision(&self) -> Option<i64> {
         match *self.revision.borrow() {

@@ -12,7 +12,7 @@ mod maintenance;
 mod references;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use txetcd_client::{Client, Error, GetRequest, GetResponse, Hold, KeyValue, Lease, Result, error::Kind};
 
@@ -36,7 +36,8 @@ use super::write_set::{AlreadyPut, NewRow, Own, WriteSet};
 #[derive(Debug)]
 pub(crate) struct View {
     engine: Arc<Engine>,
-    snapshot: Snapshot,
+    /// Where the store is read. What is read from the cache alone needs none.
+    snapshot: OnceLock<Snapshot>,
     batch: Batch,
     /// Whether reads are recorded; a transaction that only reads needs no validation.
     records: bool,
@@ -69,6 +70,8 @@ enum Origin {
 
 #[derive(Debug, Default)]
 struct State {
+    /// The revision to be read, if it is not that of the first read.
+    revision: Option<i64>,
     origin: Origin,
     /// Whether the first read was of a cached table that could not be read there.
     wants_cache: bool,
@@ -156,9 +159,9 @@ impl View {
             Start::At(revision, known) => (Some(revision), Origin::Store, known),
             Start::Cached(cached) => (Some(cached.revision()), Origin::Cache(cached), Known::default()),
         };
-        let snapshot = engine.snapshot(revision);
-        let state = State { origin, known, ..State::default() };
-        Self { engine: engine.clone(), snapshot, batch: Batch::default(), records, state: Mutex::new(state) }
+        let state = State { revision, origin, known, ..State::default() };
+        let (snapshot, batch) = (OnceLock::new(), Batch::default());
+        Self { engine: engine.clone(), snapshot, batch, records, state: Mutex::new(state) }
     }
 
     /// The slots of attached tables.
@@ -167,14 +170,15 @@ impl View {
     }
 
     pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> (Attempt, Leases) {
-        let revision = self.snapshot.revision();
-        let State { origin, asked, reads, writes, tables, locks, leases, .. } =
+        let read = self.snapshot.get().and_then(Snapshot::revision);
+        let State { revision, origin, asked, reads, writes, tables, locks, leases, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let source = match origin {
             Origin::Store | Origin::Open => Source::Store,
             Origin::Cache(_) if asked => Source::Mixed,
             Origin::Cache(_) => Source::Cache,
         };
+        let revision = read.or(revision);
         (Attempt { revision, source, reads, writes, tables, schemas, locks }, leases)
     }
 
@@ -427,7 +431,7 @@ impl View {
         if let Origin::Open = state.origin {
             state.origin = match self.engine.sequencer.cached().filter(|cached| cached.covers(key)) {
                 Some(cached) => {
-                    self.snapshot.fix(cached.revision());
+                    state.revision = Some(cached.revision());
                     Origin::Cache(cached)
                 }
                 None => {
@@ -441,8 +445,13 @@ impl View {
     /// Asks the store, together with whoever asks at the same moment, and notes what an error means for the
     /// attempt.
     async fn fetch(&self, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
-        self.state().asked = true;
-        self.batch.get(&self.snapshot, requests).await.map_err(|error| {
+        let revision = {
+            let mut state = self.state();
+            state.asked = true;
+            state.revision
+        };
+        let snapshot = self.snapshot.get_or_init(|| self.engine.snapshot(revision));
+        self.batch.get(snapshot, requests).await.map_err(|error| {
             if !error.is_compacted() {
                 return error;
             }

@@ -260,7 +260,7 @@ impl<'o> Formation<'o> {
             return false;
         }
         let met = self.meets(attempt);
-        if met.contains(&Spot::Blocked) || !met.is_empty() && !(shape.merges && self.has_seen_all(attempt)) {
+        if met.contains(&Spot::Blocked) || !(met.is_empty() || shape.merges && self.has_seen_all(attempt)) {
             return false;
         }
         let mut with: SmallVec<[usize; 4]> = met

@@ -103,27 +103,23 @@ impl Order {
     /// Takes a transaction in, behind all others; or says what it is in conflict with, within this process.
     pub(super) fn accept(
         &mut self,
-        attempt: Attempt,
+        attempt: Arc<Attempt>,
         leases: Leases,
         deadline: Instant,
         alone: bool,
         answer: Answer,
-    ) -> Result<u64, (Conflict, Leases)> {
-        let after = match self.relate(&attempt) {
-            Ok(after) => after,
-            Err(conflict) => return Err((conflict, leases)),
-        };
+    ) -> Result<(), Box<Conflict>> {
+        let after = self.relate(&attempt)?;
         let number = self.numbers.next();
         let versions = (after.is_empty() && self.is_readable(&attempt)).then(|| versions(&attempt, number));
         if let Some(versions) = &versions {
             self.cache.add(versions);
         }
-        let attempt = Arc::new(attempt);
         self.write(number, &attempt);
         let (since, place) = (Instant::now(), Place::Waiting);
         let member = Member { attempt, leases, deadline, since, place, alone, versions, after, answer };
         self.members.insert(number, member);
-        Ok(number)
+        Ok(())
     }
 
     /// Caches other ranges. What nobody can check any more does not stay readable.
@@ -167,11 +163,11 @@ impl Order {
     }
 
     /// Members before an attempt that it has to wait for.
-    fn relate(&self, attempt: &Attempt) -> Result<Vec<After>, Conflict> {
+    fn relate(&self, attempt: &Attempt) -> Result<Vec<After>, Box<Conflict>> {
         let mut after = Vec::new();
         let mut note = |key: &[u8], relation: Relation, has_read: bool| match relation {
             Relation::Fresh => Ok(()),
-            Relation::Stale(now) => Err(Conflict::local(key, attempt, now)),
+            Relation::Stale(now) => Err(Box::new(Conflict::local(key, attempt, now))),
             Relation::Before(number) => {
                 after.push(After { number, key: key.to_vec(), has_read });
                 Ok(())
@@ -445,9 +441,8 @@ impl Order {
     /// The readable members that rely on keys which somebody has changed, and those that perhaps have changed them.
     fn concerned(&self, keys: &HashSet<&[u8]>) -> Vec<u64> {
         // What an open member is about to write is that one's concern.
-        let is_stored = |mark: &Mark| {
-            mark.writer().is_none_or(|writer| self.numbers.fate(writer) != Fate::Open)
-        };
+        let is_stored =
+            |mark: &Mark| mark.writer().is_none_or(|writer| self.numbers.fate(writer) != Fate::Open);
         let concerns = |member: &Member| {
             let Attempt { reads, writes, .. } = &*member.attempt;
             let in_range = |range: &RangeRead| {
