@@ -1,6 +1,6 @@
 //! The behaviour that txetcd promises, on every store: in memory, on a file, and on real etcd servers.
 //!
-//! `stores!` makes three tests of each function. The servers are those in `TXETCD_TEST_SERVERS`, which
+//! `stores!` makes four tests of each function. The servers are those in `TXETCD_TEST_SERVERS`, which
 //! `cargo xtask test` sets, or an `etcd` from the PATH.
 
 #[macro_use]
@@ -18,6 +18,7 @@ mod decoding;
 mod elections;
 mod evolution;
 mod faults;
+mod groups;
 mod history;
 mod index_changes;
 mod index_model;

@@ -51,6 +51,7 @@ use self::schema::key::KeySchema;
 /// | `compress = zlib` | compresses stored values: `zlib`, `snappy`, `zstd` or `lz4`, each a feature of the crate |
 /// | `name = "users"` | the table's name in messages; the struct's if left out |
 /// | `version = 2, from = UserV1` | rows that `UserV1` can read and this struct cannot are converted with `From<UserV1>`; written in the new form only, `db.migrate` rewrites the rest |
+/// | `cached` | each process that uses the table keeps a copy of it and its indexes, which follows the store: see `DatabaseBuilder::cached` |
 /// | `keep_unknown` | a row that is read and put again keeps the fields that this struct does not have, which a newer program stored; for `Cbor` and `Json` |
 /// | `index(name = by_team_role, slot = 5, fields(team, role))` | an index of several fields; may be repeated, as the next one |
 /// | `index(name = by_domain, slot = 6, key = String, with = User::domain)` | an index of what a function of a row returns |

@@ -50,6 +50,7 @@ pub(crate) struct Schema {
     pub(crate) from: Option<Type>,
     /// Whether unknown fields are kept.
     pub(crate) keep_unknown: bool,
+    pub(crate) cached: bool,
     /// The indexes.
     pub(crate) indexes: Vec<Index>,
     /// The fields or variants.
@@ -101,6 +102,7 @@ impl Schema {
             version: container.version.map_or(1, |(version, _)| version),
             from: container.from,
             keep_unknown: container.keep_unknown,
+            cached: container.cached,
             indexes,
             data,
         })

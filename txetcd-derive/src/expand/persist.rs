@@ -47,6 +47,11 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
             }
         }
     });
+    let cached = schema.cached.then(|| {
+        quote!(
+            const CACHED: ::core::primitive::bool = true;
+        )
+    });
     quote! {
         impl #impl_generics __txetcd::Persist for #ident #ty_generics #where_clause {
             type Key = #key;
@@ -59,6 +64,7 @@ pub(super) fn expand(schema: &Schema) -> TokenStream {
             #references
             const COMPRESSION: __txetcd::Compression = __txetcd::Compression::#compression;
             const VERSION: ::core::primitive::u32 = #version;
+            #cached
             #older
             #unknown
         }

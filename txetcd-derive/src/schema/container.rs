@@ -14,7 +14,7 @@ pub(crate) static STRUCT: Place = Place { on: "a struct", takes: &TAKES };
 /// What `#[pmap(...)]` may say on an enum.
 static ENUM: Place = Place { on: "an enum", takes: &TAKES };
 
-static TAKES: [Attribute; 11] = [
+static TAKES: [Attribute; 12] = [
     Attribute::once("slot", "slot = 1"),
     Attribute::once("oid", "oid = \"6ba7b810-...\""),
     Attribute::once("key", "key = Type"),
@@ -24,6 +24,7 @@ static TAKES: [Attribute; 11] = [
     Attribute::once("version", "version = 2"),
     Attribute::once("from", "from = OlderType"),
     Attribute::once("keep_unknown", "keep_unknown"),
+    Attribute::once("cached", "cached"),
     Attribute::repeatable("index", "index(name = by_team_role, slot = 2, fields(team, role))"),
     Attribute::once("crate", "crate = \"path\""),
 ];
@@ -50,6 +51,7 @@ pub(crate) struct Container {
     pub(crate) from: Option<Type>,
     /// Whether unknown fields are kept.
     pub(crate) keep_unknown: bool,
+    pub(crate) cached: bool,
     /// The indexes.
     pub(super) indexes: Vec<Written>,
     /// The path of the facade.
@@ -68,6 +70,7 @@ impl Container {
             version: None,
             from: None,
             keep_unknown: false,
+            cached: false,
             indexes: Vec::new(),
             facade: parse_quote!(::txetcd),
         };
@@ -116,6 +119,10 @@ impl Container {
             }
             "keep_unknown" => {
                 self.keep_unknown = true;
+                found.flag()?;
+            }
+            "cached" => {
+                self.cached = true;
                 found.flag()?;
             }
             "index" => self.indexes.push(Written::of_table(found, receiver)?),

@@ -1,0 +1,273 @@
+//! Transactions that are committed together, and tables that are cached: what they cost, and what nobody may see.
+//!
+//! Where requests are counted there is one thread, so that all have finished before anything is sent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::cost::requests;
+use crate::faults::Script;
+use crate::store::{Account, Store, User, user};
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use txetcd::{Change, Database, Error, KeySet, Persist};
+use txetcd_core::client::Fault;
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A table whose declaration says that it is cached.
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 40, cached)]
+struct Person {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(index(slot = 41, unique))]
+    email: String,
+    #[pmap(index(slot = 42))]
+    team: String,
+}
+
+fn person(id: u32, email: &str) -> Person {
+    Person { id, email: email.to_owned(), team: "a".to_owned() }
+}
+
+async fn add(db: &Database, id: u32) -> Result<i64, Error> {
+    let accounts = Account::table();
+    db.write(async |txn| {
+        let balance = accounts.get(txn, &id).await?.map_or(0, |account| account.balance) + 1;
+        accounts.put(txn, &Account { id, balance })?;
+        Ok(balance)
+    })
+    .await
+}
+
+async fn balance(db: &Database, id: u32) -> i64 {
+    let found = db.read(async |txn| Account::table().get(txn, &id).await).await.unwrap();
+    found.map_or(0, |account| account.balance)
+}
+
+/// Waits until what is asked for holds.
+async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(LONG, wait).await.expect("to happen at last");
+}
+
+/// Waits until an increment is one request, because its row is cached.
+async fn until_cached(db: &Database, id: u32) {
+    until(async || requests(db, async || add(db, id).await).await == 1).await;
+}
+
+/// How often a row was put.
+async fn version(db: &Database, id: u32) -> i64 {
+    let key = [2u16.to_be_bytes().as_slice(), &id.to_be_bytes()].concat();
+    db.client().get(KeySet::key(key)).await.unwrap().first().map_or(0, |kv| kv.version())
+}
+
+#[tokio::test]
+async fn increments_of_one_row_are_one_request_and_one_put() {
+    let store = Store::cached();
+    let db = store.connect().await;
+    until_cached(&db, 1).await;
+    let (before, puts) = (balance(&db, 1).await, version(&db, 1).await);
+    let cost = requests(&db, async || {
+        let mut seen: Vec<i64> =
+            join_all((0..200).map(|_| add(&db, 1))).await.into_iter().collect::<Result<_, _>>()?;
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(before + 1..=before + 200), "each has its own turn");
+        Ok(())
+    })
+    .await;
+    assert_eq!(cost, 1);
+    assert_eq!((balance(&db, 1).await, version(&db, 1).await), (before + 200, puts + 1));
+}
+
+#[tokio::test]
+async fn transactions_that_do_not_meet_travel_together_as_well() {
+    for store in [Store::cached(), Store::memory()] {
+        let db = store.connect().await;
+        add(&db, 0).await.unwrap();
+        if store.is_cached {
+            until_cached(&db, 0).await;
+        }
+        let cost = requests(&db, async || {
+            join_all((1..=60).map(|id| add(&db, id))).await.into_iter().collect::<Result<Vec<_>, _>>()
+        })
+        .await;
+        // Without the cache all read together, too, and commit as their answers come.
+        assert!(cost <= if store.is_cached { 1 } else { 8 }, "{cost}");
+        for id in 1..=60 {
+            assert_eq!(balance(&db, id).await, 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_merging_every_transaction_is_an_event() {
+    let store = Store::cached();
+    let db = store.builder().merge(false).connect().await.unwrap();
+    until_cached(&db, 1).await;
+    let before = balance(&db, 1).await;
+    let mut changes = Account::table().watch(&db).stream().await.unwrap();
+    let (done, ()) = tokio::join!(join_all((0..20).map(|_| add(&db, 1))), async {
+        for expected in before + 1..=before + 20 {
+            match tokio::time::timeout(LONG, changes.next()).await.unwrap().unwrap().unwrap() {
+                Change::Put { value, .. } => assert_eq!(value.balance, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    assert!(done.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn one_that_is_in_conflict_does_not_take_others_with_it() {
+    // One of many has read what another process changes meanwhile: the others are applied all the same, and none of
+    // their closures runs again.
+    let store = Store::memory();
+    let [db, other] = [store.connect().await, store.connect().await];
+    let accounts = Account::table();
+    add(&db, 1).await.unwrap();
+    let disturbed = AtomicBool::new(false);
+    let runs = std::sync::atomic::AtomicU32::new(0);
+    let increment = async |id: u32| {
+        db.write(async |txn| {
+            let balance = accounts.get(txn, &id).await?.map_or(0, |account| account.balance);
+            if id == 1 && !disturbed.swap(true, Ordering::SeqCst) {
+                add(&other, 1).await?;
+            }
+            if id != 1 {
+                runs.fetch_add(1, Ordering::SeqCst);
+                // Until the other one has been disturbed.
+                while !disturbed.load(Ordering::SeqCst) {
+                    tokio::task::yield_now().await;
+                }
+            }
+            accounts.put(txn, &Account { id, balance: balance + 1 })
+        })
+        .await
+    };
+    let done = join_all((1..=20).map(|id| increment(id))).await;
+    assert!(done.iter().all(Result::is_ok), "{done:?}");
+    assert_eq!(balance(&db, 1).await, 3);
+    assert_eq!(runs.load(Ordering::SeqCst), 19);
+    for id in 2..=20 {
+        assert_eq!(balance(&db, id).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_too_large_is_not_cached() {
+    let store = Store::memory();
+    let db = store.builder().cached::<Account>().cache_bytes(100).connect().await.unwrap();
+    let accounts = Account::table();
+    db.write(async |txn| (10..60).try_for_each(|id| accounts.put(txn, &Account { id, balance: 0 })))
+        .await
+        .unwrap();
+    until(async || requests(&db, async || add(&db, 1).await).await == 2).await;
+    let stale = db.read_stale(async |txn| accounts.get(txn, &11).await).await.unwrap();
+    assert_eq!((stale.revision, stale.value), (None, Some(Account { id: 11, balance: 0 })));
+}
+
+stores! {
+    async fn a_table_that_is_declared_so_is_cached(store) {
+        let db = store.connect().await;
+        let people = Person::table();
+        db.write(async |txn| people.insert(txn, &person(1, "a@b"))).await.unwrap();
+        let rename = async || {
+            db.write(async |txn| {
+                let mut one = Person::by_email().get(txn, "a@b").await?.expect("a row");
+                one.team += "x";
+                people.put(txn, &one)
+            })
+            .await
+        };
+        until(async || requests(&db, rename).await == 1).await;
+        let cost = requests(&db, async || {
+            let stale = db.read_stale(async |txn| people.get(txn, &1).await).await?;
+            assert!(stale.value.is_some_and(|one| one.team.len() > 1));
+            assert!(stale.revision.is_some());
+            let all = db.read_stale(async |txn| people.all(txn).collect().await).await?;
+            let count = db.read_stale(async |txn| people.count(txn).await).await?;
+            let team = db.read_stale(async |txn| Person::by_email().get(txn, "a@b").await).await?;
+            assert_eq!((all.value.len(), count.value, team.value.is_some()), (1, 1, true));
+            Ok(())
+        })
+        .await;
+        assert_eq!(cost, 0, "what is read stale is not asked for");
+        let error = db.write(async |txn| people.insert(txn, &person(2, "a@b"))).await.unwrap_err();
+        assert!(error.is_unique_violation(), "{error}");
+        let error = db.write(async |txn| people.insert(txn, &person(1, "c@d"))).await.unwrap_err();
+        assert!(error.is_already_exists(), "{error}");
+        let report = people.verify_indexes(&db).await.unwrap();
+        assert!(report.is_consistent(), "{report:?}");
+    }
+
+    async fn a_process_sees_its_own_commits_at_once(store) {
+        let db = store.builder().cached::<Account>().connect().await.unwrap();
+        until_cached(&db, 1).await;
+        let start = balance(&db, 1).await;
+        for n in 1..=50 {
+            assert_eq!(add(&db, 1).await.unwrap(), start + n);
+            let stale = db.read_stale(async |txn| Account::table().get(txn, &1).await).await.unwrap();
+            assert_eq!(stale.value.expect("a row").balance, start + n);
+        }
+    }
+
+    async fn what_is_returned_was_current(store) {
+        // The cache may lag behind; a result, or an error, that follows from what it has must not.
+        let db = store.builder().cached::<User>().connect().await.unwrap();
+        let other = store.connect().await;
+        let users = User::table();
+        for age in 1..=100 {
+            other.write(async |txn| users.put(txn, &user("a", age))).await.unwrap();
+            let seen = db.write(async |txn| users.get(txn, "a").await).await.unwrap();
+            assert_eq!(seen.map(|user| user.age), Some(age));
+            let refused = db
+                .write(async |txn| {
+                    users.get(txn, "b").await?;
+                    users.insert(txn, &user("a", 0))
+                })
+                .await
+                .unwrap_err();
+            assert!(refused.is_already_exists(), "{refused}");
+            other.write(async |txn| users.put(txn, &user("b", age))).await.unwrap();
+            let failed: Result<(), Seen> =
+                db.write(async |txn| Err(Seen::Age(users.get(txn, "b").await?.map_or(0, |user| user.age)))).await;
+            assert!(matches!(failed, Err(Seen::Age(seen)) if seen == age), "{failed:?} at {age}");
+        }
+    }
+
+    async fn a_cache_that_falls_silent_or_is_cut_off_harms_nobody(store) {
+        let script = Arc::new(Script::random(7));
+        for fault in [Fault::SilentAfter(3), Fault::CutAfter(4), Fault::LoseRequest, Fault::CutAfter(2)] {
+            script.push("Watch/Watch", fault);
+        }
+        let builder = store.builder().cached::<Account>().faults(script.faults());
+        let db = builder.transaction_timeout(LONG).connect().await.unwrap();
+        let other = store.connect().await;
+        for n in 1..=60 {
+            add(&other, 1).await.unwrap();
+            assert_eq!(add(&db, 1).await.unwrap(), 2 * n);
+        }
+    }
+}
+
+/// An error of the program's own.
+#[derive(Debug)]
+enum Seen {
+    Age(u32),
+    #[allow(dead_code, reason = "for its Debug")]
+    Other(Error),
+}
+
+impl From<Error> for Seen {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
