@@ -16,8 +16,9 @@ use txetcd::{Database, DatabaseBuilder};
 use crate::record::Recorder;
 use crate::workload::{CREW, Worker};
 
-/// The time of a client's own lease. A client that stands still for longer loses it.
-pub const TTL: Duration = Duration::from_secs(5);
+/// The time of a client's own lease, which it loses if it stands still for longer. A transaction whose answer was
+/// lost is given up as unknown after half of that: longer than a fault keeps the store away.
+pub const TTL: Duration = Duration::from_secs(20);
 /// How long the workers may take to come to an end before that is told.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// What a process is told to stop it.
@@ -80,7 +81,7 @@ pub(crate) fn builder(url: &str) -> DatabaseBuilder {
         .url(url)
         .namespace(NAMESPACE)
         .request_timeout(Duration::from_secs(2))
-        .transaction_timeout(Duration::from_secs(40))
+        .transaction_timeout(Duration::from_secs(60))
         .session_ttl(TTL)
 }
 

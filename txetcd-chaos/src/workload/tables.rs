@@ -67,3 +67,12 @@ pub(super) struct Guarded {
     pub(crate) part: u64,
     pub(crate) elements: Vec<u64>,
 }
+
+/// A list that is watched.
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 111)]
+pub(super) struct Viewed {
+    #[pmap(key)]
+    pub(crate) key: u64,
+    pub(crate) elements: Vec<u64>,
+}
