@@ -3,7 +3,7 @@
 use std::process::Command;
 
 /// Seconds of faults on each server; `TXETCD_TEST_CHAOS` asks for more.
-const SECONDS: u64 = 12;
+const SECONDS: u64 = 8;
 
 #[test]
 fn a_short_run_finds_nothing() {
