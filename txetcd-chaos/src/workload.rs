@@ -6,7 +6,7 @@
 //! | [`register`] | the same for rows that are replaced as a whole |
 //! | [`bank`] | a sum that is not that of all accounts, in any attempt |
 //! | [`unique`] | two rows with one address, an index that does not fit its table |
-//! | [`phantom`] | two rows where a scan found none before each was inserted |
+//! | [`phantom`] | a row that was inserted, or deleted, behind the back of a scan |
 //! | [`set`] | a write under a lock that was lost |
 //! | [`queue`] | an item that is lost, or finished twice |
 //! | [`sequence`] | a number that is drawn twice, or too late |

@@ -42,21 +42,12 @@ pub(super) struct Person {
     pub(crate) street: u32,
 }
 
-/// A member of a group, which has one at most.
+/// A member of a group, which has one or two.
 #[derive(Persist, Clone, Debug, PartialEq)]
 #[pmap(slot = 108)]
 pub(super) struct Member {
     #[pmap(key)]
     pub(crate) place: (u32, u64),
-}
-
-/// How many members a group has.
-#[derive(Persist, Clone, Debug, PartialEq)]
-#[pmap(slot = 109)]
-pub(super) struct Count {
-    #[pmap(key)]
-    pub(crate) group: u32,
-    pub(crate) members: u64,
 }
 
 /// A set that is written under a lock.
