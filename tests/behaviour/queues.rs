@@ -1,34 +1,13 @@
 //! Queues: every item to one consumer that finishes it, in order, whoever dies on the way.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::coordination::{LONG, MISHAPS, Polled, drop_after, faulty, session, soon, until_keys};
 use crate::random::Random;
-use tokio::runtime::Handle;
-use txetcd::{Client, KeySet, Op, Txn};
-use txetcd_core::client::{Fault, Faults};
-
-/// Puts a key before a transaction of another client is sent.
-struct Meanwhile {
-    /// Before which one.
-    at: u64,
-    seen: AtomicU64,
-    client: Client,
-    key: Vec<u8>,
-}
-
-impl Faults for Meanwhile {
-    fn next(&self, path: &str) -> Fault {
-        if path.ends_with("KV/Txn") && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
-            let put = async { self.client.put(self.key.as_slice(), "").await };
-            tokio::task::block_in_place(|| Handle::current().block_on(put)).unwrap();
-        }
-        Fault::None
-    }
-}
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 stores! {
     async fn items_come_in_the_order_in_which_they_were_pushed(store) {
@@ -235,6 +214,38 @@ stores! {
         }
     }
 
+    /// A push was repeated if its answer was lost and the item was finished before the store could be asked again.
+    async fn a_push_whose_item_is_finished_before_its_answer_is_known(store) {
+        let finished = Arc::new(AtomicBool::new(false));
+        let faults = Arc::new(SilentUntil { finished: finished.clone(), is_delivered: AtomicBool::new(false) });
+        let db = store.builder().faults(faults).connect().await.unwrap();
+        let pushed = tokio::spawn(async move { db.client().queue("q").push("a").await });
+        let other = store.connect().await;
+        let (own, queue) = (session(other.client()).await, other.client().queue("q"));
+        soon(queue.pop(&own)).await.unwrap().ack().await.unwrap();
+        finished.store(true, Ordering::Relaxed);
+        soon(pushed).await.unwrap().unwrap();
+        assert_eq!(queue.count().await.unwrap(), 0, "it came back");
+    }
+
+    /// A push leaves a key behind, which the next ones delete.
+    async fn pushes_leave_no_more_keys_than_there_were_at_once(store) {
+        const AT_ONCE: usize = 3;
+        let db = store.connect().await;
+        let (own, queue) = (session(db.client()).await, db.client().queue("q"));
+        let mut counts = Vec::new();
+        for _ in 0..20 {
+            let pushed = futures_util::future::join_all((0..AT_ONCE).map(|_| queue.push("a"))).await;
+            pushed.into_iter().for_each(Result::unwrap);
+            for _ in 0..AT_ONCE {
+                queue.pop(&own).await.unwrap().ack().await.unwrap();
+            }
+            until_keys(db.client(), 0).await;
+            counts.push(db.client().get(KeySet::all()).count_only().await.unwrap().count());
+        }
+        assert!(counts.iter().all(|count| *count < counts[0] + AT_ONCE as u64), "{counts:?}");
+    }
+
     async fn no_item_is_lost_or_finished_twice_under_faults(store) {
         const ITEMS: u32 = 40;
         let finished = Arc::new(Mutex::new(BTreeMap::<u32, (u32, u32)>::new()));
@@ -304,5 +315,25 @@ stores! {
             assert!(surely + perhaps >= 1, "{number} was lost");
         }
         until_keys(db.client(), 1).await;
+    }
+}
+
+/// The first transaction is delivered and its answer lost, and further ones are lost until the item is finished.
+struct SilentUntil {
+    finished: Arc<AtomicBool>,
+    is_delivered: AtomicBool,
+}
+
+impl Faults for SilentUntil {
+    fn next(&self, path: &str) -> Fault {
+        if !path.ends_with("KV/Txn") {
+            Fault::None
+        } else if !self.is_delivered.swap(true, Ordering::Relaxed) {
+            Fault::LoseReply
+        } else if self.finished.load(Ordering::Relaxed) {
+            Fault::None
+        } else {
+            Fault::LoseRequest
+        }
     }
 }

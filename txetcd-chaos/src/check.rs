@@ -8,7 +8,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | [`check/versions.rs`](versions) | who appended what, and in which order |
+//! | `check/versions.rs` | who appended what, and in which order |
 //! | `check/reads.rs` | reads that no order explains |
 //! | `check/relations.rs` | who depends on whom, and why |
 //! | `check/graph.rs`, `check/component.rs` | the graph, and its parts that hold cycles |

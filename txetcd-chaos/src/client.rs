@@ -16,8 +16,9 @@ use txetcd::{Database, DatabaseBuilder};
 use crate::record::Recorder;
 use crate::workload::{CREW, Worker};
 
-/// The time of a client's own lease. A client that stands still for longer loses it.
-pub const TTL: Duration = Duration::from_secs(5);
+/// The time of a client's own lease, which it loses if it stands still for longer. A transaction whose answer was
+/// lost is given up as unknown after half of that: longer than a fault keeps the store away.
+pub const TTL: Duration = Duration::from_secs(20);
 /// How long the workers may take to come to an end before that is told.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// What a process is told to stop it.
@@ -48,7 +49,10 @@ pub async fn run(plan: Plan) -> anyhow::Result<()> {
     let (record, done) = (Arc::new(record), Arc::new(AtomicBool::new(false)));
     tokio::spawn(listen(done.clone()));
     let db = loop {
-        match builder(&plan.url).connect().await {
+        // Every other process caches the tables.
+        let builder = builder(&plan.url);
+        let builder = if plan.number.is_multiple_of(2) { tables::cached(builder) } else { builder };
+        match builder.connect().await {
             Ok(db) => break db,
             Err(error) if error.is_unavailable() || error.is_timeout() => {}
             Err(error) => return Err(error.into()),
@@ -80,7 +84,7 @@ pub(crate) fn builder(url: &str) -> DatabaseBuilder {
         .url(url)
         .namespace(NAMESPACE)
         .request_timeout(Duration::from_secs(2))
-        .transaction_timeout(Duration::from_secs(40))
+        .transaction_timeout(Duration::from_secs(60))
         .session_ttl(TTL)
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use crate::cluster::{Cluster, FAULTS, Mix, Nemesis, Rates};
-use crate::workload::bank;
+use crate::workload::{bank, phantom};
 
 use clients::Clients;
 
@@ -60,6 +60,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Verdict> {
     let direct: Vec<_> = (0..crate::cluster::MEMBERS).map(|member| cluster.direct_url(member)).collect();
     let db = crate::client::builder(&direct.join(",")).connect().await?;
     bank::open(&db).await?;
+    phantom::open(&db).await?;
 
     let records = directory()?;
     let mut clients = Clients::start(&cluster, records.path(), options.seed, options.clients)?;

@@ -6,10 +6,11 @@
 //! | [`register`] | the same for rows that are replaced as a whole |
 //! | [`bank`] | a sum that is not that of all accounts, in any attempt |
 //! | [`unique`] | two rows with one address, an index that does not fit its table |
-//! | [`phantom`] | two rows where a scan found none before each was inserted |
+//! | [`phantom`] | a row that was inserted, or deleted, behind the back of a scan |
 //! | [`set`] | a write under a lock that was lost |
 //! | [`queue`] | an item that is lost, or finished twice |
 //! | [`sequence`] | a number that is drawn twice, or too late |
+//! | [`view`] | a live view or a watch that differs from what the store held |
 //!
 //! They use the public API of `txetcd` only, and know nothing of the faults.
 
@@ -20,8 +21,9 @@ pub mod queue;
 pub mod register;
 pub mod sequence;
 pub mod set;
-mod tables;
+pub(crate) mod tables;
 pub mod unique;
+pub mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -51,10 +53,14 @@ pub enum Workload {
     Queue,
     /// [`sequence`]
     Sequence,
+    /// [`view`], with a live view.
+    Live,
+    /// [`view`], with a watch.
+    Watch,
 }
 
 /// The workers of a client process.
-pub const CREW: [(Workload, usize); 11] = [
+pub const CREW: [(Workload, usize); 13] = [
     (Workload::Lists(6), 3),
     (Workload::Lists(60), 4),
     (Workload::Lists(1000), 4),
@@ -66,6 +72,8 @@ pub const CREW: [(Workload, usize); 11] = [
     (Workload::Set, 1),
     (Workload::Queue, 1),
     (Workload::Sequence, 1),
+    (Workload::Live, 1),
+    (Workload::Watch, 1),
 ];
 
 /// What a worker works with.
@@ -96,6 +104,8 @@ impl Worker {
             Workload::Set => set::work(&mut self).await,
             Workload::Queue => queue::work(&mut self).await,
             Workload::Sequence => sequence::work(&mut self).await,
+            Workload::Live => view::live(&mut self).await,
+            Workload::Watch => view::watch(&mut self).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! [`Clients`]: the client processes of a run, and what is done to them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -90,22 +91,26 @@ impl Clients {
                 self.running[at] = next;
                 continue;
             }
-            self.troubled.insert(number);
-            if random.bool() {
-                println!("pause of client {number}");
-                let process = Pid::from_child(child);
-                kill_process(process, Signal::STOP)?;
-                tokio::time::sleep(TTL + Duration::from_millis(random.u64(500..3000))).await;
-                kill_process(process, Signal::CONT)?;
-                *self.suffered.entry("client paused beyond its lease".to_owned()).or_default() += 1;
-            } else {
-                println!("kill of client {number}");
-                child.kill()?;
-                child.wait()?;
-                let next = self.next()?;
-                self.running[at] = next;
-                *self.suffered.entry("client killed".to_owned()).or_default() += 1;
+            let trouble = TROUBLES[random.usize(..TROUBLES.len())];
+            println!("client {number} is {trouble}");
+            match trouble {
+                Trouble::Killed => {
+                    child.kill()?;
+                    child.wait()?;
+                    let next = self.next()?;
+                    self.running[at] = next;
+                }
+                Trouble::Paused => {
+                    pause(child, Duration::from_millis(random.u64(500..4000))).await?;
+                }
+                Trouble::PausedForLong => {
+                    pause(child, TTL + Duration::from_millis(random.u64(500..3000))).await?;
+                }
             }
+            if trouble != Trouble::Paused {
+                self.troubled.insert(number);
+            }
+            *self.suffered.entry(format!("client {trouble}")).or_default() += 1;
         }
     }
 
@@ -156,6 +161,37 @@ impl Clients {
     pub(crate) fn suffered(&self) -> BTreeMap<String, u64> {
         self.suffered.clone()
     }
+}
+
+/// What is done to a client process.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Trouble {
+    /// Killed, in the middle of its commits.
+    Killed,
+    /// Stopped (SIGSTOP), and continued before its lease can have expired.
+    Paused,
+    /// The same, after its lease has expired.
+    PausedForLong,
+}
+
+const TROUBLES: [Trouble; 4] = [Trouble::Killed, Trouble::Paused, Trouble::Paused, Trouble::PausedForLong];
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Killed => "killed",
+            Self::Paused => "paused",
+            Self::PausedForLong => "paused beyond its lease",
+        })
+    }
+}
+
+async fn pause(child: &Child, lasts: Duration) -> anyhow::Result<()> {
+    let process = Pid::from_child(child);
+    kill_process(process, Signal::STOP)?;
+    tokio::time::sleep(lasts).await;
+    kill_process(process, Signal::CONT)?;
+    Ok(())
 }
 
 impl Drop for Clients {

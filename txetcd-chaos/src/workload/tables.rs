@@ -1,6 +1,18 @@
 //! The tables of the workloads. Which of them are kept in memory is declared here, and nowhere else.
 
-use txetcd::Persist;
+use txetcd::{DatabaseBuilder, Persist};
+
+/// Keeps all of them in memory.
+pub(crate) fn cached(builder: DatabaseBuilder) -> DatabaseBuilder {
+    builder
+        .cached::<List>()
+        .cached::<Register>()
+        .cached::<Account>()
+        .cached::<Person>()
+        .cached::<Member>()
+        .cached::<Guarded>()
+        .cached::<Viewed>()
+}
 
 /// A list that grows by one element at a time.
 #[derive(Persist, Clone, Debug, PartialEq)]
@@ -42,21 +54,12 @@ pub(super) struct Person {
     pub(crate) street: u32,
 }
 
-/// A member of a group, which has one at most.
+/// A member of a group, which has one or two.
 #[derive(Persist, Clone, Debug, PartialEq)]
 #[pmap(slot = 108)]
 pub(super) struct Member {
     #[pmap(key)]
     pub(crate) place: (u32, u64),
-}
-
-/// How many members a group has.
-#[derive(Persist, Clone, Debug, PartialEq)]
-#[pmap(slot = 109)]
-pub(super) struct Count {
-    #[pmap(key)]
-    pub(crate) group: u32,
-    pub(crate) members: u64,
 }
 
 /// A set that is written under a lock.
@@ -65,5 +68,14 @@ pub(super) struct Count {
 pub(super) struct Guarded {
     #[pmap(key)]
     pub(crate) part: u64,
+    pub(crate) elements: Vec<u64>,
+}
+
+/// A list that is watched.
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 111)]
+pub(super) struct Viewed {
+    #[pmap(key)]
+    pub(crate) key: u64,
     pub(crate) elements: Vec<u64>,
 }

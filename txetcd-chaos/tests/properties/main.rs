@@ -274,6 +274,67 @@ fn write_skew() {
     assert!(svg.starts_with("<svg") && svg.contains("G2-item") && svg.contains("0 did not see 1"), "{svg}");
 }
 
+/// Applied transactions of these times and operations.
+fn applied(transactions: &[((i64, i64), &[Op])]) -> Vec<Transaction> {
+    let applied = |(index, ((start_ns, end_ns), ops)): (u64, &((i64, i64), &[Op]))| {
+        let (start_ns, end_ns, ops) = (*start_ns, *end_ns, ops.to_vec());
+        Transaction { process: index, index, start_ns, end_ns, ok: Some(true), ops }
+    };
+    (0..).zip(transactions).map(applied).collect()
+}
+
+fn names(history: &[Transaction]) -> Vec<String> {
+    let report = check(history).unwrap();
+    cycles_hold(history, &report);
+    report.anomalies().iter().map(|anomaly| anomaly.kind.to_string()).collect()
+}
+
+fn list_of(key: u64, elements: &[u64]) -> Op {
+    Op::Read(key, Some(elements.to_vec()))
+}
+
+#[test]
+fn what_failed_does_not_hide_who_came_before_and_after_it() {
+    let during = (0, 10);
+    let mut history = applied(&[
+        (during, &[Op::Append(1, 1), Op::Append(2, 2)]),
+        (during, &[Op::Append(1, 3)]),
+        (during, &[Op::Append(1, 2), Op::Append(2, 1)]),
+        ((20, 30), &[list_of(1, &[1, 3, 2]), list_of(2, &[1, 2])]),
+    ]);
+    history[1].ok = Some(false);
+    assert_eq!(names(&history), ["G1a", "dirty-update", "G0"]);
+}
+
+#[test]
+fn a_detour_is_not_a_cycle() {
+    // 0 and 1 make a cycle of data, 1 and 2 one of real time; no cycle has all of them.
+    let history = applied(&[
+        ((0, 20), &[Op::Append(1, 1), Op::Append(2, 2)]),
+        ((10, 20), &[list_of(1, &[1]), Op::Append(2, 1), Op::Append(3, 1)]),
+        ((0, 1), &[Op::Append(3, 2)]),
+        ((30, 40), &[list_of(1, &[1]), list_of(2, &[1, 2]), list_of(3, &[1, 2])]),
+    ]);
+    assert_eq!(names(&history), ["G0-realtime", "G1c"]);
+}
+
+#[test]
+fn a_fork_is_told_apart_from_a_smaller_cycle() {
+    let during = (0, 10);
+    let none = |key| Op::Read(key, None);
+    let history = applied(&[
+        // Two writers, and two readers that see them in different orders.
+        (during, &[Op::Append(1, 1), none(3), Op::Append(5, 1)]),
+        (during, &[Op::Append(2, 1)]),
+        (during, &[list_of(1, &[1]), none(2)]),
+        (during, &[list_of(2, &[1]), none(1)]),
+        // A smaller cycle through the first, whose two missed writes follow each other.
+        (during, &[Op::Append(3, 1), Op::Append(4, 1)]),
+        (during, &[list_of(4, &[1]), none(5)]),
+    ]);
+    assert_eq!(names(&history), ["G-nonadjacent-item", "G2-item"]);
+}
+
 #[test]
 fn what_is_not_a_history_is_not_decided() {
     let mut history = race([Op::Append(1, 1), Op::Append(1, 2)], [Op::Append(1, 2), Op::Append(2, 1)], &[]);

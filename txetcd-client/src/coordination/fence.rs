@@ -32,7 +32,7 @@ impl Fence {
         Self { key: keys::fence(lease), version: AtomicI64::new(0) }
     }
 
-    /// A key beside it, to be put under the lease by a request that puts nothing else under it.
+    /// The beginning of keys beside it, to be put under the lease by requests that put nothing else under it.
     pub(super) fn presence(&self) -> Vec<u8> {
         [&self.key, &b"p"[..]].concat()
     }

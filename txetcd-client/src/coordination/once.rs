@@ -14,7 +14,8 @@ use crate::txn::Txn;
 /// What to put once.
 #[derive(Debug, Clone)]
 pub(super) struct Once {
-    /// A key that was never put before, and is put by `puts`.
+    /// A key that was never put before, and is put by `puts`. Nobody may delete it before this has come to its end:
+    /// whether it is there tells whether a request was applied whose answer was lost.
     pub(super) key: Vec<u8>,
     /// Puts, at least one of them under the session's lease, so that none is applied after its end.
     pub(super) puts: Vec<Op>,

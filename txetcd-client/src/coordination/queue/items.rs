@@ -1,6 +1,6 @@
 //! [`Items`]: pushing, claiming and waiting for items. `queue.rs` is the face of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -17,6 +17,7 @@ use crate::coordination::wait;
 use crate::error::{self, Error, Result, unexpected_answer};
 use crate::key_set::KeySet;
 use crate::kv::{GetRequest, PutRequest};
+use crate::op::Op;
 use crate::session::Session;
 
 /// The keys after the name: claims and items, each followed by what [`ItemKey`] says, claims by a place as well; the
@@ -26,6 +27,9 @@ pub(super) const ITEMS: &[u8] = b"i";
 const LINE: &[u8] = b"l";
 /// The first key after claims and items.
 pub(super) const AFTER_ITEMS: &[u8] = b"j";
+
+/// How many witnesses a push deletes at most.
+const DELETED_TOGETHER: usize = 16;
 
 /// How long a producer's lost requests may still be on their way, at most.
 const PRODUCER_TTL: Duration = Duration::from_secs(30);
@@ -44,6 +48,24 @@ struct Producer {
     session: Session,
     /// A revision that all items pushed from now on come after.
     revision: i64,
+    ended: Ended,
+}
+
+/// The witnesses of pushes that have come to their end. The next pushes delete them.
+#[derive(Clone, Default)]
+struct Ended(Arc<std::sync::Mutex<Vec<Vec<u8>>>>);
+
+impl Ended {
+    fn add(&self, witnesses: impl IntoIterator<Item = Vec<u8>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(witnesses);
+    }
+
+    /// As many as fit into a request beside a push.
+    fn take(&self) -> Vec<Vec<u8>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = all.len().saturating_sub(DELETED_TOGETHER);
+        all.split_off(kept)
+    }
 }
 
 impl Items {
@@ -59,16 +81,27 @@ impl Items {
     }
 
     async fn push_once(self, priority: u32, value: Vec<u8>) -> Result<()> {
-        let Producer { session, revision } = self.producer().await?;
-        let key = ItemKey { priority, revision, name: Place::name(&session) };
+        let Producer { session, revision, ended } = self.producer().await?;
+        let name = Place::name(&session);
+        // Whether the item was put is asked of a key beside it: the item itself may have been finished by then.
+        let witness = [session.fence().presence(), name.to_vec()].concat();
+        let key = ItemKey { priority, revision, name };
         let key = self.name.key(&[ITEMS, &key.to_bytes()].concat());
-        let item = PutRequest::new(key.as_slice(), value);
-        // Nothing counts of it but its lease: without that, nothing is put.
-        let presence = PutRequest::new(session.fence().presence(), []).lease(session.lease());
-        let once =
-            Once { key, puts: vec![item.into(), presence.into()], when: Vec::new(), reads: Vec::new() };
+        let mut puts: Vec<Op> = vec![
+            PutRequest::new(key, value).into(),
+            PutRequest::new(witness.as_slice(), []).lease(session.lease()).into(),
+        ];
+        let others = ended.take();
+        puts.extend(others.iter().map(|witness| Op::delete(witness.as_slice())));
+        let once = Once { key: witness.clone(), puts, when: Vec::new(), reads: Vec::new() };
         let mut perhaps = false;
-        match once.run(&self.client, &session, |there| perhaps = there).await {
+        let outcome = once.run(&self.client, &session, |there| perhaps = there).await;
+        if outcome.is_ok() {
+            ended.add([witness]);
+        } else {
+            ended.add(others);
+        }
+        match outcome {
             Ok(Some(done)) => {
                 if let Some(producer) = &mut *self.producer.lock().await {
                     producer.revision = producer.revision.max(done.created);
@@ -98,7 +131,7 @@ impl Items {
         }
         let session = self.client.session(PRODUCER_TTL).await?;
         let (revision, _) = self.client.revision_and_cluster().await?;
-        Ok(producer.insert(Producer { session, revision }).clone())
+        Ok(producer.insert(Producer { session, revision, ended: Ended::default() }).clone())
     }
 
     pub(super) async fn pop(&self, session: &Session) -> Result<Item> {
