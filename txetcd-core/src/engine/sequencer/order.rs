@@ -241,9 +241,26 @@ impl Order {
             && locks.is_empty()
             && writes.cleared().is_empty()
             && self.cache.revision().is_some()
+            && self.is_as_read(attempt)
             && writes.rows().all(|(key, _)| is_cached(key))
             && writes.absent().all(|(key, _)| self.cache.has(key) == Some(false))
             && writes.present().all(|(key, _)| self.cache.has(key) == Some(true))
+    }
+
+    /// Whether the cached rows are still as an attempt has read them, so that what it writes fits on them. If they have
+    /// moved on meanwhile, ranges are not looked through.
+    fn is_as_read(&self, attempt: &Attempt) -> bool {
+        let Attempt { revision, reads, .. } = attempt;
+        let is_same = |(key, mark): (&Vec<u8>, &Mark)| match mark.writer().map(|it| self.numbers.fate(it)) {
+            Some(Fate::Committed(revision)) => {
+                self.cache.mod_revision(key).is_some_and(|now| now <= revision)
+            }
+            Some(Fate::Open | Fate::Failed) => true,
+            None => self.cache.mod_revision(key) == Some(mark.mod_revision),
+        };
+        reads.is_empty()
+            || self.cache.revision() == *revision
+            || reads.ranges.is_empty() && reads.keys.iter().all(is_same)
     }
 
     fn write(&mut self, number: u64, attempt: &Attempt) {
