@@ -40,6 +40,8 @@ pub(super) struct Order {
     written: BTreeMap<Vec<u8>, Writer>,
     /// The keys in it whose writers are settled, the oldest first.
     remembered: VecDeque<(Vec<u8>, u64)>,
+    /// Those whose versions are committed, in revisions that the cached rows have not reached.
+    ahead: BTreeMap<i64, Vec<Arc<Attempt>>>,
 }
 
 /// A transaction that has finished and is not settled.
@@ -125,6 +127,7 @@ impl Order {
     /// Caches other ranges. What nobody can check any more does not stay readable.
     pub(super) fn restart_cache(&mut self, ranges: Arc<Ranges>) {
         self.cache.restart(ranges);
+        self.ahead.clear();
         for member in self.members.values_mut() {
             member.versions = None;
         }
@@ -293,7 +296,12 @@ impl Order {
                 }
             }
             match member.versions.take() {
-                Some(versions) => self.cache.commit(versions, revision),
+                Some(versions) => {
+                    if self.cache.revision().is_some_and(|rows| rows < revision) {
+                        self.ahead.entry(revision).or_default().push(member.attempt.clone());
+                    }
+                    self.cache.commit(versions, revision);
+                }
                 None if self.writes_to_cache(&member.attempt) => self.cache.require(revision),
                 None => {}
             }
@@ -421,16 +429,19 @@ impl Order {
     /// may have been the one who changed it, so its answer is waited for; one that waits will not be applied.
     pub(super) fn advance(&mut self) {
         loop {
-            let concerned = match self.cache.next() {
+            let (concerned, disturbed) = match self.cache.next() {
                 None => return,
-                Some(Step::Replaced(..)) => self.readable().collect(),
+                Some(Step::Replaced(revision, _)) => {
+                    let newest = self.ahead.last_key_value().map(|(newest, _)| *newest);
+                    (self.readable().collect(), newest.filter(|newest| newest > revision))
+                }
                 Some(Step::Changes(revision, events)) => {
                     let keys: HashMap<&[u8], bool> = events
                         .iter()
                         .map(WatchEvent::key)
                         .map(|key| (key, self.is_own(key, *revision)))
                         .collect();
-                    self.concerned(*revision, &keys)
+                    (self.concerned(*revision, &keys), self.disturbed_until(*revision, &keys))
                 }
             };
             let is_in_flight =
@@ -444,7 +455,12 @@ impl Order {
                 Some((number, Ok(Outcome::Conflict(conflict))))
             });
             self.fail(failed.collect::<Vec<_>>());
+            if let Some(revision) = disturbed {
+                self.cache.require(revision);
+            }
             self.cache.advance();
+            let reached = self.cache.revision().unwrap_or(0);
+            self.ahead = self.ahead.split_off(&(reached + 1));
         }
     }
 
@@ -462,22 +478,39 @@ impl Order {
         if keys.values().all(|is_own| *is_own) {
             return Vec::new();
         }
-        let is_changed = |key: &[u8]| keys.contains_key(key);
         let concerns = |member: &Member| {
-            let Attempt { reads, writes, .. } = &*member.attempt;
-            let is_another = |key: &Vec<u8>, mark: &Mark| {
-                let seen = match mark.writer().map(|writer| self.numbers.fate(writer)) {
-                    Some(Fate::Committed(revision)) => mark.committed(revision).mod_revision,
-                    _ => mark.mod_revision,
-                };
-                is_changed(key) && seen != revision
-            };
-            reads.keys.iter().any(|(key, mark)| is_another(key, mark))
-                || reads.ranges.iter().any(|range| keys.keys().any(|key| range.bounds.contains(key)))
-                || member.attempt.required().any(is_changed)
-                || member.place == Place::InFlight && writes.rows().any(|(key, _)| is_changed(key))
+            let mut writes = member.attempt.writes.rows();
+            self.relies_on(&member.attempt, revision, keys)
+                || member.place == Place::InFlight && writes.any(|(key, _)| keys.contains_key(key))
         };
         self.readable().filter(|number| self.members.get(number).is_some_and(concerns)).collect()
+    }
+
+    /// Whether an attempt has read something that has changed in this revision.
+    fn relies_on(&self, attempt: &Attempt, revision: i64, keys: &HashMap<&[u8], bool>) -> bool {
+        let is_changed = |key: &[u8]| keys.contains_key(key);
+        let is_another = |key: &Vec<u8>, mark: &Mark| {
+            let seen = match mark.writer().map(|writer| self.numbers.fate(writer)) {
+                Some(Fate::Committed(revision)) => mark.committed(revision).mod_revision,
+                _ => mark.mod_revision,
+            };
+            is_changed(key) && seen != revision
+        };
+        attempt.reads.keys.iter().any(|(key, mark)| is_another(key, mark))
+            || attempt.reads.ranges.iter().any(|range| keys.keys().any(|key| range.bounds.contains(key)))
+            || attempt.required().any(is_changed)
+    }
+
+    /// The revision that the rows have to reach before they are read again, after this one. What a transaction relies on
+    /// may have changed and changed back before it was committed: in between, what it wrote does not fit the rows.
+    fn disturbed_until(&self, revision: i64, keys: &HashMap<&[u8], bool>) -> Option<i64> {
+        if keys.values().all(|is_own| *is_own) {
+            return None;
+        }
+        let later = self.ahead.range(revision + 1..).rev();
+        let mut disturbed =
+            later.filter(|(_, all)| all.iter().any(|attempt| self.relies_on(attempt, revision, keys)));
+        disturbed.next().map(|(revision, _)| *revision)
     }
 }
 
