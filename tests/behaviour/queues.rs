@@ -7,7 +7,28 @@ use std::time::Duration;
 
 use crate::coordination::{LONG, MISHAPS, Polled, drop_after, faulty, session, soon, until_keys};
 use crate::random::Random;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::runtime::Handle;
+use txetcd::{Client, KeySet, Op, Txn};
+use txetcd_core::client::{Fault, Faults};
+
+/// Puts a key before a transaction of another client is sent.
+struct Meanwhile {
+    /// Before which one.
+    at: u64,
+    seen: AtomicU64,
+    client: Client,
+    key: Vec<u8>,
+}
+
+impl Faults for Meanwhile {
+    fn next(&self, path: &str) -> Fault {
+        if path.ends_with("KV/Txn") && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
+            let put = async { self.client.put(self.key.as_slice(), "").await };
+            tokio::task::block_in_place(|| Handle::current().block_on(put)).unwrap();
+        }
+        Fault::None
+    }
+}
 
 stores! {
     async fn items_come_in_the_order_in_which_they_were_pushed(store) {

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use txetcd::{Database, DatabaseBuilder};
 
 use crate::record::Recorder;
-use crate::workload::{CREW, Worker};
+use crate::workload::{CREW, Worker, tables};
 
 /// The time of a client's own lease, which it loses if it stands still for longer. A transaction whose answer was
 /// lost is given up as unknown after half of that: longer than a fault keeps the store away.

@@ -103,6 +103,14 @@ pub(super) fn cached(mut builder: DatabaseBuilder, record: &Record, random: &mut
     builder.merge(random.bool())
 }
 
+/// What an attempt looks with, for messages.
+#[derive(Debug, Clone, Copy)]
+enum Through {
+    Read,
+    StaleRead,
+    Write,
+}
+
 /// Puts what has to be there before any transaction.
 pub(super) async fn prepare(store: &Store, record: &Record) {
     let prepared = async {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use txetcd::{Database, DatabaseBuilder, Error, Persist, Read};
 
-use super::Step;
+use super::{Step, Through};
 use crate::simulate::record::Record;
 
 const BALANCE: i64 = 100;
@@ -36,14 +36,14 @@ pub(super) async fn run(step: &mut Step) -> Result<(), Error> {
     let thinking = Duration::from_millis(step.random.u64(..=step.record.settings.thinking));
     let (db, record, accounts) = (&step.db, &step.record, Account::table());
     if !moves && stale {
-        return db.read_stale(async |txn| audit(txn, record).await).await.map(drop);
+        return db.read_stale(async |txn| audit(txn, Through::StaleRead, record).await).await.map(drop);
     }
     if !moves {
-        return db.read(async |txn| audit(txn, record).await).await;
+        return db.read(async |txn| audit(txn, Through::Read, record).await).await;
     }
     db.write(async |txn| {
         if audits {
-            audit(txn, record).await?;
+            audit(txn, Through::Write, record).await?;
         }
         let payer = accounts.get(txn, &from).await?;
         sleep(thinking).await;
@@ -65,15 +65,17 @@ pub(super) async fn run(step: &mut Step) -> Result<(), Error> {
 
 pub(super) async fn conclude(step: &mut Step) -> Result<(), Error> {
     let record = &step.record;
-    step.db.read(async |txn| audit(txn, record).await).await
+    step.db.read(async |txn| audit(txn, Through::Read, record).await).await
 }
 
-async fn audit(txn: &impl Read, record: &Record) -> Result<(), Error> {
+async fn audit(txn: &impl Read, through: Through, record: &Record) -> Result<(), Error> {
     let accounts = Account::table().all(txn).collect().await?;
     let expected = i64::from(record.settings.keys) * BALANCE;
     let sum: i64 = accounts.iter().map(|account| account.balance).sum();
     if sum != expected || accounts.iter().any(|account| account.balance < 0) {
-        record.violation(format!("the accounts hold {sum}, not {expected}: {accounts:?}"));
+        record.violation(format!(
+            "the accounts hold {sum}, not {expected}, seen through {through:?}: {accounts:?}"
+        ));
     }
     Ok(())
 }

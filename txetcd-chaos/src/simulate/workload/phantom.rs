@@ -3,7 +3,7 @@
 
 use txetcd::{Database, DatabaseBuilder, Error, Persist, Read};
 
-use super::Step;
+use super::{Step, Through};
 use crate::simulate::record::Record;
 
 const GROUPS: u32 = 2;
@@ -34,10 +34,10 @@ pub(super) async fn run(step: &mut Step) -> Result<(), Error> {
     let looks = step.random.u8(..4) == 0;
     let (db, record, table) = (&step.db, &step.record, Present::table());
     if looks {
-        return db.read(async |txn| members(txn, group, record).await.map(drop)).await;
+        return db.read(async |txn| members(txn, group, Through::Read, record).await.map(drop)).await;
     }
     db.write(async |txn| {
-        let there = members(txn, group, record).await?;
+        let there = members(txn, group, Through::Write, record).await?;
         if there.len() > record.settings.group as usize {
             table.delete(txn, &there[any % there.len()])
         } else {
@@ -54,17 +54,25 @@ pub(super) async fn run(step: &mut Step) -> Result<(), Error> {
 pub(super) async fn conclude(step: &mut Step) -> Result<(), Error> {
     let record = &step.record;
     for group in 0..GROUPS {
-        step.db.read(async |txn| members(txn, group, record).await.map(drop)).await?;
+        step.db.read(async |txn| members(txn, group, Through::Read, record).await.map(drop)).await?;
     }
     Ok(())
 }
 
 /// Who is in a group, in some attempt. There is one too many at most.
-async fn members(txn: &impl Read, group: u32, record: &Record) -> Result<Vec<(u32, u32)>, Error> {
+async fn members(
+    txn: &impl Read,
+    group: u32,
+    through: Through,
+    record: &Record,
+) -> Result<Vec<(u32, u32)>, Error> {
     let there = Present::table().range(txn, (group, 0)..(group + 1, 0)).keys().await?;
     let size = record.settings.group as usize;
     if !(size..=size + 1).contains(&there.len()) {
-        record.violation(format!("group {group} has {} members, not {size} or one more", there.len()));
+        record.violation(format!(
+            "group {group} has {} members, not {size} or one more, seen through {through:?}",
+            there.len()
+        ));
     }
     Ok(there)
 }

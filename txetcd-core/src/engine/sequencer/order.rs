@@ -44,6 +44,8 @@ pub(super) struct Order {
     written: BTreeMap<Vec<u8>, Writer>,
     /// The keys in it whose writers are settled, the oldest first.
     remembered: VecDeque<(Vec<u8>, u64)>,
+    /// Those whose versions are committed, in revisions that the cached rows have not reached.
+    ahead: BTreeMap<i64, Vec<Arc<Attempt>>>,
 }
 
 /// A transaction that has finished and is not settled.
@@ -125,6 +127,7 @@ impl Order {
     /// Caches other ranges. What nobody can check any more does not stay readable.
     pub(super) fn restart_cache(&mut self, ranges: Arc<Ranges>) {
         self.cache.restart(ranges);
+        self.ahead.clear();
         for member in self.members.values_mut() {
             member.versions = None;
         }
@@ -244,9 +247,26 @@ impl Order {
             && locks.is_empty()
             && writes.cleared().is_empty()
             && self.cache.revision().is_some()
+            && self.is_as_read(attempt)
             && writes.rows().all(|(key, _)| is_cached(key))
             && writes.absent().all(|(key, _)| self.cache.has(key) == Some(false))
             && writes.present().all(|(key, _)| self.cache.has(key) == Some(true))
+    }
+
+    /// Whether the cached rows are still as an attempt has read them, so that what it writes fits on them. If they have
+    /// moved on meanwhile, ranges are not looked through.
+    fn is_as_read(&self, attempt: &Attempt) -> bool {
+        let Attempt { revision, reads, .. } = attempt;
+        let is_same = |(key, mark): (&Vec<u8>, &Mark)| match mark.writer().map(|it| self.numbers.fate(it)) {
+            Some(Fate::Committed(revision)) => {
+                self.cache.mod_revision(key).is_some_and(|now| now <= revision)
+            }
+            Some(Fate::Open | Fate::Failed) => true,
+            None => self.cache.mod_revision(key) == Some(mark.mod_revision),
+        };
+        reads.is_empty()
+            || self.cache.revision() == *revision
+            || reads.ranges.is_empty() && reads.keys.iter().all(is_same)
     }
 
     fn write(&mut self, number: u64, attempt: &Attempt) {
@@ -279,7 +299,12 @@ impl Order {
                 }
             }
             match member.versions.take() {
-                Some(versions) => self.cache.commit(versions, revision),
+                Some(versions) => {
+                    if self.cache.revision().is_some_and(|rows| rows < revision) {
+                        self.ahead.entry(revision).or_default().push(member.attempt.clone());
+                    }
+                    self.cache.commit(versions, revision);
+                }
                 None if self.writes_to_cache(&member.attempt) => self.cache.require(revision),
                 None => {}
             }
@@ -411,12 +436,18 @@ impl Order {
     /// may have been the one who changed it, so its answer is waited for; one that waits will not be applied.
     pub(super) fn advance(&mut self) {
         loop {
-            let concerned = match self.cache.next() {
+            let (concerned, disturbed) = match self.cache.next() {
                 None => return,
-                Some(Step::Replaced(..)) => self.readable().collect(),
-                Some(Step::Changes(revision, _)) if self.own_revisions.contains(revision) => Vec::new(),
-                Some(Step::Changes(_, events)) => {
-                    self.concerned(&events.iter().map(WatchEvent::key).collect())
+                Some(Step::Replaced(revision, _)) => {
+                    let newest = self.ahead.last_key_value().map(|(newest, _)| *newest);
+                    (self.readable().collect(), newest.filter(|newest| newest > revision))
+                }
+                Some(Step::Changes(revision, _)) if self.own_revisions.contains(revision) => {
+                    (Vec::new(), None)
+                }
+                Some(Step::Changes(revision, events)) => {
+                    let keys: HashSet<&[u8]> = events.iter().map(WatchEvent::key).collect();
+                    (self.concerned(&keys), self.disturbed_until(*revision, &keys))
                 }
             };
             let is_in_flight =
@@ -430,7 +461,12 @@ impl Order {
                 Some((number, Ok(Outcome::Conflict(conflict))))
             });
             self.fail(failed.collect::<Vec<_>>());
+            if let Some(revision) = disturbed {
+                self.cache.require(revision);
+            }
             self.cache.advance();
+            let reached = self.cache.revision().unwrap_or(0);
+            self.ahead = self.ahead.split_off(&(reached + 1));
         }
     }
 
@@ -440,21 +476,34 @@ impl Order {
 
     /// The readable members that rely on keys which somebody has changed, and those that perhaps have changed them.
     fn concerned(&self, keys: &HashSet<&[u8]>) -> Vec<u64> {
+        let concerns = |member: &Member| {
+            let mut writes = member.attempt.writes.rows();
+            self.relies_on(&member.attempt, keys)
+                || member.place == Place::InFlight && writes.any(|(key, _)| keys.contains(key))
+        };
+        self.readable().filter(|number| self.members.get(number).is_some_and(concerns)).collect()
+    }
+
+    /// Whether an attempt has read what is stored at one of these keys.
+    fn relies_on(&self, attempt: &Attempt, keys: &HashSet<&[u8]>) -> bool {
         // What an open member is about to write is that one's concern.
         let is_stored =
             |mark: &Mark| mark.writer().is_none_or(|writer| self.numbers.fate(writer) != Fate::Open);
-        let concerns = |member: &Member| {
-            let Attempt { reads, writes, .. } = &*member.attempt;
-            let in_range = |range: &RangeRead| {
-                let inside = keys.iter().filter(|key| range.bounds.contains(key));
-                inside.into_iter().any(|key| range.rows.get(*key).is_none_or(is_stored))
-            };
-            reads.keys.iter().any(|(key, mark)| keys.contains(key.as_slice()) && is_stored(mark))
-                || reads.ranges.iter().any(in_range)
-                || member.attempt.required().any(|key| keys.contains(key))
-                || member.place == Place::InFlight && writes.rows().any(|(key, _)| keys.contains(key))
+        let in_range = |range: &RangeRead| {
+            let mut inside = keys.iter().filter(|key| range.bounds.contains(key));
+            inside.any(|key| range.rows.get(*key).is_none_or(is_stored))
         };
-        self.readable().filter(|number| self.members.get(number).is_some_and(concerns)).collect()
+        attempt.reads.keys.iter().any(|(key, mark)| keys.contains(key.as_slice()) && is_stored(mark))
+            || attempt.reads.ranges.iter().any(in_range)
+            || attempt.required().any(|key| keys.contains(key))
+    }
+
+    /// The revision that the rows have to reach before they are read again, after this one. What a transaction relies on
+    /// may have changed and changed back before it was committed: in between, what it wrote does not fit the rows.
+    fn disturbed_until(&self, revision: i64, keys: &HashSet<&[u8]>) -> Option<i64> {
+        let later = self.ahead.range(revision + 1..).rev();
+        let mut disturbed = later.filter(|(_, all)| all.iter().any(|attempt| self.relies_on(attempt, keys)));
+        disturbed.next().map(|(revision, _)| *revision)
     }
 }
 
