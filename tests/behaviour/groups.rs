@@ -152,7 +152,7 @@ async fn one_that_is_in_conflict_does_not_take_others_with_it() {
         })
         .await
     };
-    let done = join_all((1..=20).map(|id| increment(id))).await;
+    let done = join_all((1..=20).map(increment)).await;
     assert!(done.iter().all(Result::is_ok), "{done:?}");
     assert_eq!(balance(&db, 1).await, 3);
     assert_eq!(runs.load(Ordering::SeqCst), 19);
