@@ -3,12 +3,15 @@
 use txetcd_chaos::simulate::simulate;
 
 /// About as many as a debug build runs in ten seconds.
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 46;
+
+/// Seeds that have found something: attempts that saw cached rows and committed writes that did not fit together.
+const FOUND: [u64; 4] = [1065, 2063, 4067, 4578];
 
 #[test]
 fn nothing_wrong_is_seen_in_any_seed() {
     let (mut faults, mut unknown) = (0, 0);
-    for seed in 0..SEEDS {
+    for seed in (0..SEEDS).chain(FOUND) {
         let run = simulate(seed);
         assert!(run.violations.is_empty(), "seed {seed}: {}\n{}", run.settings, run.violations.join("\n"));
         faults += run.faults();
