@@ -3,12 +3,15 @@
 use txetcd_chaos::simulate::simulate;
 
 /// About as many as a debug build runs in ten seconds.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 46;
+
+/// Seeds that have found something: attempts that saw cached rows and committed writes that did not fit together.
+const FOUND: [u64; 4] = [1065, 2063, 4067, 4578];
 
 #[test]
 fn nothing_wrong_is_seen_in_any_seed() {
     let (mut faults, mut unknown) = (0, 0);
-    for seed in 0..SEEDS {
+    for seed in (0..SEEDS).chain(FOUND) {
         let run = simulate(seed);
         assert!(run.violations.is_empty(), "seed {seed}: {}\n{}", run.settings, run.violations.join("\n"));
         faults += run.faults();
@@ -21,7 +24,7 @@ fn nothing_wrong_is_seen_in_any_seed() {
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for seed in 0..20 {
+    for seed in 0..10 {
         let [one, other] = [simulate(seed), simulate(seed)];
         assert!(!one.trace.is_empty());
         let differs = one.trace.iter().zip(&other.trace).find(|(one, other)| one != other);
