@@ -104,7 +104,7 @@ impl Database {
         E: From<Error> + Send,
         T: Send,
     {
-        if let Some((cached, heard)) = self.engine.sequencer.cached_and_committed() {
+        if let Some((cached, heard)) = self.engine.sequencer.cached_rows().await {
             let revision = Some(cached.revision());
             let txn = ReadTxn::new(&self.engine, Start::Cached(cached));
             let result = closure.call_it(&txn).await;
@@ -200,7 +200,7 @@ impl Database {
                     tracing::debug!(keys = ?conflict.keys, "conflict");
                     self.agree_again(&conflict.schemas).await?;
                     let conflict = attempts.again(conflict, began.elapsed()).await?;
-                    start = engine.start_after(conflict, wants_cache).await;
+                    start = engine.start_after(conflict, wants_cache && attempts.may_read_cache()).await;
                     Engine::count(&engine.counters.retries);
                 }
             }

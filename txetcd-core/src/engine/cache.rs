@@ -29,6 +29,9 @@ use super::read_set::Mark;
 use bytes::Bytes;
 use ranges::Ranges;
 
+/// After so many steps that wait, the rows go on before anything else.
+const MOST_PENDING: usize = 64;
+
 /// A stored row, in the order of the keys.
 #[derive(Clone)]
 struct Stored(Arc<KeyValue>);
@@ -52,8 +55,10 @@ pub(crate) struct Cache {
     versions: OrdMap<Arc<[u8]>, Version>,
     /// Versions that are committed, by the revision in which they were.
     committed: BTreeMap<i64, Vec<Versions>>,
-    /// A revision that the rows must have reached to be used.
+    /// A revision that the rows must have reached to be used, or they do not fit the versions.
     floor: i64,
+    /// One that they should have reached, so that this process sees what it has committed.
+    awaited: i64,
     /// What the rows have to go through next.
     pending: VecDeque<Step>,
     bytes: Bytes,
@@ -114,22 +119,24 @@ impl Cache {
 
     /// The revision that the rows have to reach before they can be used, if they have not.
     pub(crate) fn lacks(&self) -> Option<i64> {
-        self.revision().filter(|revision| *revision < self.floor).map(|_| self.floor)
+        let needed = self.floor.max(self.awaited);
+        self.revision().filter(|revision| *revision < needed).map(|_| needed)
     }
 
     /// The rows and versions as they are now, if they can be used.
     pub(crate) fn snapshot(&self) -> Option<CacheSnapshot> {
-        let rows = self.rows.clone().filter(|rows| rows.revision >= self.floor)?;
+        let rows = self.rows.clone().filter(|rows| rows.revision >= self.floor.max(self.awaited))?;
         Some(CacheSnapshot { ranges: self.ranges.clone(), rows, versions: self.versions.clone() })
     }
 
-    /// The same, without what is not committed.
-    pub(crate) fn committed_snapshot(&self) -> Option<CacheSnapshot> {
-        let mut versions = OrdMap::new();
-        for (key, version) in self.committed().flat_map(|(_, versions)| versions.iter()) {
-            versions.insert(key.clone(), version.clone());
+    /// The rows as they are now, if they can be used and have all that this process has committed; or else the revision
+    /// that they have to reach.
+    pub(crate) fn rows(&self) -> Result<CacheSnapshot, Option<i64>> {
+        let newest = self.committed.last_key_value().map(|(newest, _)| *newest);
+        match self.snapshot() {
+            Some(snapshot) if newest.is_none() => Ok(CacheSnapshot { versions: OrdMap::new(), ..snapshot }),
+            _ => Err(newest.max(self.lacks())),
         }
-        Some(CacheSnapshot { versions, ..self.snapshot()? })
     }
 
     /// Whether a key is there, as far as the rows and versions say; `None` if they do not.
@@ -184,10 +191,26 @@ impl Cache {
         }
     }
 
-    /// The rows cannot be used before they have reached this revision: this process has written to them what is no
-    /// version.
+    /// The rows cannot be used before they have reached this revision: on the way there they do not fit the versions.
     pub(crate) fn require(&mut self, revision: i64) {
         self.floor = self.floor.max(revision);
+    }
+
+    /// The rows should not be used before they have reached this revision: this process has written to them what is no
+    /// version.
+    pub(crate) fn wait_for(&mut self, revision: i64) {
+        self.awaited = self.awaited.max(revision);
+    }
+
+    /// Waits no longer for what this process has written: perhaps it has changed nothing.
+    pub(crate) fn stop_waiting(&mut self) {
+        self.awaited = 0;
+    }
+
+    /// Whether versions can lie over the rows: they must not keep them from going on for long.
+    pub(crate) fn takes_versions(&self) -> bool {
+        let is_replaced = matches!(self.pending.front(), Some(Step::Replaced(..)));
+        self.rows.is_some() && !is_replaced && self.pending.len() < MOST_PENDING
     }
 
     pub(crate) fn push(&mut self, step: Step) {

@@ -43,6 +43,8 @@ pub(crate) enum Settled {
     /// The store has answered, or has been asked what it did.
     Done {
         revision: i64,
+        /// Whether the request has made that revision.
+        is_own: bool,
         /// For each unit.
         verdicts: Vec<Verdicts>,
     },
@@ -99,7 +101,7 @@ impl Engine {
         {
             let answered = self.client.txn_within(txn.clone(), remaining(group.deadline)).await;
             return match answered {
-                Ok(response) => done(response, vec![questions.clone()], |response| vec![response]),
+                Ok(response) => done(response, false, vec![questions.clone()], |response| vec![response]),
                 Err(error) => Settled::NotApplied(error.settled()),
             };
         }
@@ -108,7 +110,7 @@ impl Engine {
                 Ok(turn) => turn,
                 Err(error) => return Settled::NotApplied(error),
             };
-            match self.send_on(&mut turn.lane, &request, group.deadline).await {
+            match self.send_on(&mut turn.lane, &request, group).await {
                 Sent::Answered(response) if response.succeeded() => {
                     let next = turn.lane.next();
                     turn.lane.advance(next);
@@ -186,11 +188,11 @@ impl Engine {
         Ok(Request { shape: Shape::Nested(units), generations: all })
     }
 
-    async fn send_on(&self, lane: &mut Lane, request: &Request, deadline: Instant) -> Sent {
-        match self.client.txn_within(request.on(lane), remaining(deadline)).await {
+    async fn send_on(&self, lane: &mut Lane, request: &Request, group: &Group) -> Sent {
+        match self.client.txn_within(request.on(lane), remaining(group.deadline)).await {
             Ok(response) => Sent::Answered(response),
             Err(error) if error.is_perhaps_applied() => {
-                let deadline = deadline.max(Instant::now() + RESOLVE_AT_LEAST);
+                let deadline = group.latest.max(Instant::now() + RESOLVE_AT_LEAST);
                 self.resolve(lane, request.parts(), error, deadline).await
             }
             Err(error) => Sent::NotApplied(error),
@@ -305,12 +307,14 @@ impl Request {
     /// What an answer says of a request whose guards held.
     fn applied(self, response: TxnResponse) -> Settled {
         match self.shape {
-            Shape::Flat(..) => {
-                Settled::Done { revision: response.revision(), verdicts: vec![Verdicts::Applied] }
-            }
+            Shape::Flat(..) => Settled::Done {
+                revision: response.revision(),
+                is_own: true,
+                verdicts: vec![Verdicts::Applied],
+            },
             Shape::Nested(units) => {
                 let questions = units.into_iter().map(|(_, questions)| questions).collect();
-                done(response, questions, |response| {
+                done(response, true, questions, |response| {
                     response.into_responses().into_iter().filter_map(OpResponse::into_txn).collect()
                 })
             }
@@ -326,13 +330,13 @@ impl Request {
             Shape::Flat(..) => vec![Verdicts::Applied],
             Shape::Nested(_) => parts.iter().map(verdict).collect(),
         };
-        Settled::Done { revision, verdicts }
+        Settled::Done { revision, is_own: true, verdicts }
     }
 
     /// What an answer says of a request on a lane that was as expected, and that was refused.
     fn refused(self, response: TxnResponse) -> Settled {
         match self.shape {
-            Shape::Flat(_, questions) => done(response, vec![questions], |response| vec![response]),
+            Shape::Flat(_, questions) => done(response, false, vec![questions], |response| vec![response]),
             // Only the lane's guard stands before its units.
             Shape::Nested(_) => Settled::NotApplied(super::snapshot::unexpected_answer()),
         }
@@ -342,6 +346,7 @@ impl Request {
 /// What the answers to units say.
 fn done(
     response: TxnResponse,
+    is_own: bool,
     questions: Vec<Vec<Question>>,
     units: impl FnOnce(TxnResponse) -> Vec<TxnResponse>,
 ) -> Settled {
@@ -358,7 +363,7 @@ fn done(
         let message = "the answer to a commit does not fit it: it may have been applied";
         return Settled::Unknown(Error::new(Kind::CommitUnknown, message));
     }
-    Settled::Done { revision, verdicts: answers.into_iter().zip(questions).map(verdict).collect() }
+    Settled::Done { revision, is_own, verdicts: answers.into_iter().zip(questions).map(verdict).collect() }
 }
 
 /// The time that a request has.

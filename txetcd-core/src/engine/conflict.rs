@@ -10,7 +10,7 @@ use super::attempt::Attempt;
 use super::bookkeeping::catalogue_key;
 use super::bounds::{Bounds, after};
 use super::known::Known;
-use super::naming::describe;
+use super::naming::{Tables, describe};
 use super::plan::{Committed, Question, settled};
 use super::read_set::Mark;
 use super::schema::TableSchema;
@@ -49,6 +49,8 @@ pub(crate) struct Conflict {
     pub(crate) keys: Vec<String>,
     /// The tables whose row in the catalogue is not the one that was expected.
     pub(crate) schemas: Vec<(u16, &'static dyn TableSchema)>,
+    /// The keys that changed, as far as known.
+    pub(crate) changed: Vec<Vec<u8>>,
     /// Whether it met another transaction of this process, and the store was not asked.
     pub(crate) is_local: bool,
 }
@@ -106,6 +108,7 @@ impl Findings {
             changed_by: Some(0),
             keys: Vec::new(),
             schemas: Vec::new(),
+            changed: Vec::new(),
             is_local: false,
         };
         // Whether the answer to every question is known.
@@ -114,7 +117,7 @@ impl Findings {
             match self.schemas.get(&schema.slot) {
                 Some(now) if *now == schema.mod_revision => {}
                 Some(now) => {
-                    conflict.change(describe(&catalogue_key(schema.slot), tables), *now);
+                    conflict.change(&catalogue_key(schema.slot), tables, *now);
                     conflict.schemas.extend(tables.iter().filter(|(slot, _)| *slot == schema.slot));
                 }
                 None => complete = false,
@@ -129,7 +132,7 @@ impl Findings {
             };
             let now = Mark::of(found.as_deref(), true);
             if read.mod_revision != now.mod_revision {
-                conflict.change(describe(key, tables), now.mod_revision);
+                conflict.change(key, tables, now.mod_revision);
             }
             conflict.known.add_key(key.clone(), found.clone());
         }
@@ -149,7 +152,7 @@ impl Findings {
             });
             let is = rows.iter().map(|kv| (kv.key(), kv.mod_revision())).filter(|(key, _)| !is_own(key));
             for (key, now) in difference(was, is) {
-                conflict.change(describe(key, tables), now);
+                conflict.change(key, tables, now);
             }
             conflict.known.add_range(covered.clone(), rows.clone());
         }
@@ -175,6 +178,7 @@ impl Findings {
             violated => {
                 if conflict.keys.is_empty() {
                     conflict.keys.extend(violated.map(|(key, _)| describe(key, tables)));
+                    conflict.changed_by = None;
                 }
                 if conflict.keys.is_empty() {
                     conflict.keys = touched(attempt);
@@ -196,6 +200,7 @@ impl Conflict {
             changed_by: None,
             keys: touched(attempt),
             schemas: Vec::new(),
+            changed: Vec::new(),
             is_local: false,
         }
     }
@@ -213,12 +218,14 @@ impl Conflict {
             changed_by: revision,
             keys: vec![describe(key, &attempt.tables)],
             schemas: Vec::new(),
+            changed: vec![key.to_vec()],
             is_local: true,
         }
     }
 
-    fn change(&mut self, key: String, now: i64) {
-        self.keys.push(key);
+    fn change(&mut self, key: &[u8], tables: &Tables, now: i64) {
+        self.keys.push(describe(key, tables));
+        self.changed.push(key.to_vec());
         // Nothing tells when a row was deleted.
         self.changed_by = self.changed_by.filter(|_| now != 0).map(|by| by.max(now));
     }

@@ -136,6 +136,8 @@ struct Extent {
     /// The range that was read, or that spans the single keys.
     bounds: Bounds,
     rows: BTreeMap<Vec<u8>, Mark>,
+    /// Rows that are written within the plan.
+    own: BTreeSet<Vec<u8>>,
     /// Whether everything between the rows was read, too, so that the range guards what was absent.
     is_range: bool,
     coarse: bool,
@@ -156,7 +158,9 @@ impl Extent {
     fn pieces(&self, revision: i64) -> Vec<Bounds> {
         let mut pieces = Vec::new();
         let mut start = self.bounds.start.clone();
-        for (key, _) in self.rows.iter().filter(|(_, mark)| mark.mod_revision > revision && !self.coarse) {
+        let newer = self.rows.iter().filter(|(_, mark)| mark.mod_revision > revision && !self.coarse);
+        let cuts: BTreeSet<&Vec<u8>> = newer.map(|(key, _)| key).chain(&self.own).collect();
+        for key in cuts {
             pieces.push(Bounds::new(start, key.clone()));
             start = after(key);
         }
@@ -268,19 +272,22 @@ fn extents(reads: &ReadSet, committed: &Committed) -> Vec<Extent> {
     ranges.sort_by(|a, b| a.bounds.start.cmp(&b.bounds.start));
     let mut extents: Vec<Extent> = Vec::new();
     for range in ranges {
-        let rows = range.rows.into_iter().filter_map(|(key, mark)| Some((key, settled(mark, committed)?)));
+        let mut rows = BTreeMap::new();
+        let mut own = BTreeSet::new();
+        for (key, mark) in range.rows {
+            match settled(mark, committed) {
+                Some(mark) => drop(rows.insert(key, mark)),
+                None => drop(own.insert(key)),
+            }
+        }
         match extents.last_mut() {
             Some(last) if range.bounds.start < last.bounds.end => {
                 let end = last.bounds.end.clone().max(range.bounds.end);
                 last.bounds.end = end;
                 last.rows.extend(rows);
+                last.own.extend(own);
             }
-            _ => extents.push(Extent {
-                bounds: range.bounds,
-                rows: rows.collect(),
-                is_range: true,
-                coarse: false,
-            }),
+            _ => extents.push(Extent { bounds: range.bounds, rows, own, is_range: true, coarse: false }),
         }
     }
     let mut singles: BTreeMap<u16, BTreeMap<Vec<u8>, Mark>> = BTreeMap::new();
@@ -293,7 +300,7 @@ fn extents(reads: &ReadSet, committed: &Committed) -> Vec<Extent> {
     }
     extents.extend(singles.into_values().filter_map(|rows| {
         let bounds = Bounds::new(rows.first_key_value()?.0.clone(), after(rows.last_key_value()?.0));
-        Some(Extent { bounds, rows, is_range: false, coarse: false })
+        Some(Extent { bounds, rows, own: BTreeSet::new(), is_range: false, coarse: false })
     }));
     extents
 }

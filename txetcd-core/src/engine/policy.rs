@@ -27,6 +27,8 @@ impl Default for Policy {
     }
 }
 
+/// After so many attempts that met others of this process the store is asked.
+const MOST_LOCAL: u32 = 8;
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The attempts of one transaction.
@@ -35,11 +37,13 @@ pub(crate) struct Attempts {
     policy: Policy,
     deadline: Instant,
     made: u32,
+    /// How many of the last ones met others of this process.
+    local: u32,
 }
 
 impl Policy {
     pub(crate) fn start(self) -> Attempts {
-        Attempts { policy: self, deadline: deadline_after(self.timeout), made: 0 }
+        Attempts { policy: self, deadline: deadline_after(self.timeout), made: 0, local: 0 }
     }
 }
 
@@ -52,6 +56,7 @@ impl Attempts {
     /// next attempt starts with, or the error that ends the transaction.
     pub(crate) async fn again(&mut self, conflict: Conflict, took: Duration) -> Result<Conflict, Error> {
         self.made += 1;
+        self.local = if conflict.is_local { self.local + 1 } else { 0 };
         if self.policy.max_attempts.is_some_and(|max| self.made >= max) {
             return Err(self.lost(&conflict, format!("after {} attempts", self.made)));
         }
@@ -74,6 +79,12 @@ impl Attempts {
             tokio::time::sleep(pause).await;
         }
         Ok(conflict)
+    }
+
+    /// Whether the next attempt may read the cache: once in a while the store is asked, in case that what the cache has
+    /// does not do.
+    pub(crate) fn may_read_cache(&self) -> bool {
+        self.local % MOST_LOCAL != MOST_LOCAL - 1
     }
 
     /// Counts an attempt whose snapshot was compacted. Whether there is time for another one.

@@ -84,6 +84,42 @@ struct State {
     heard: Option<Instant>,
 }
 
+/// Somebody who sends groups. If it is gone before its end, because its runtime has stopped, nobody will know what became
+/// of what it has sent.
+struct Sender<'e> {
+    engine: &'e Engine,
+    numbers: Vec<u64>,
+    has_ended: bool,
+}
+
+impl Drop for Sender<'_> {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        let mut state = lock(&self.engine.sequencer.state);
+        state.senders -= 1;
+        let unknown = Error::new(Kind::CommitUnknown, "the runtime stopped in the middle of a commit");
+        let failed = self.numbers.drain(..).map(|number| (number, Err(unknown.clone())));
+        state.order.fail(failed.collect::<Vec<_>>());
+        self.engine.sequencer.advance(&mut state);
+    }
+}
+
+/// Somebody who looks after those that wait.
+struct Watch<'e> {
+    engine: &'e Engine,
+    has_ended: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            lock(&self.engine.sequencer.state).is_watched = false;
+        }
+    }
+}
+
 impl Sequencer {
     pub(crate) fn new(merges: bool) -> Self {
         Self { state: Mutex::default(), moved: Notify::new(), merges }
@@ -101,8 +137,10 @@ impl Sequencer {
             let state = lock(&self.state);
             state.order.cache.lacks().filter(|_| state.is_current.load(Ordering::Relaxed))
         };
-        if let Some(revision) = lacks {
-            self.cached_at_least(revision).await;
+        if let Some(revision) = lacks
+            && self.cached_at_least(revision).await.is_none()
+        {
+            lock(&self.state).order.cache.stop_waiting();
         }
     }
 
@@ -111,10 +149,22 @@ impl Sequencer {
         lock(&self.state).order.cache.covers(key)
     }
 
-    /// What the cache has now, as far as it is committed, and when the cache last heard of the store.
-    pub(crate) fn cached_and_committed(&self) -> Option<(CacheSnapshot, Instant)> {
-        let state = lock(&self.state);
-        Some((state.order.cache.committed_snapshot()?, state.heard?))
+    /// The cached rows with all that this process has committed, and when the cache last heard of the store. `None` if
+    /// they cannot be had soon.
+    pub(crate) async fn cached_rows(&self) -> Option<(CacheSnapshot, Instant)> {
+        let rows = || {
+            let state = lock(&self.state);
+            let heard = state.heard.filter(|_| state.is_current.load(Ordering::Relaxed)).ok_or(None)?;
+            Ok((state.order.cache.rows()?, heard))
+        };
+        match rows() {
+            Ok(rows) => Some(rows),
+            Err(Some(revision)) => {
+                self.cached_at_least(revision).await;
+                rows().ok()
+            }
+            Err::<_, Option<i64>>(None) => None,
+        }
     }
 
     /// What the cache has as soon as it has reached this revision. `None` if that takes too long, or if it is not known
@@ -152,9 +202,11 @@ impl Sequencer {
         if !Arc::ptr_eq(&state.is_current, feed) {
             return;
         }
-        state.heard = Some(Instant::now());
         state.order.cache.push(step);
         self.advance(&mut state);
+        if state.order.cache.next().is_none() {
+            state.heard = Some(Instant::now());
+        }
     }
 
     fn advance(&self, state: &mut State) {
@@ -212,7 +264,7 @@ impl Engine {
 
     /// What an attempt begins with after a conflict.
     pub(crate) async fn start_after(&self, conflict: Conflict, wants_cache: bool) -> Start {
-        if wants_cache {
+        if wants_cache && conflict.changed.iter().all(|key| self.sequencer.caches(key)) {
             if conflict.is_local {
                 return Start::Cache;
             }
@@ -257,12 +309,14 @@ impl Engine {
 
     /// Sends another request whenever somebody has waited too long for the answers to others.
     async fn watch_waiting(self: Arc<Self>) {
+        let mut watch = Watch { engine: &self, has_ended: false };
         loop {
             tokio::time::sleep(PATIENCE).await;
             let mut state = lock(&self.sequencer.state);
             match state.order.oldest_waiting() {
                 None => {
                     state.is_watched = false;
+                    watch.has_ended = true;
                     return;
                 }
                 Some(since) if since.elapsed() >= PATIENCE && state.senders < MAX_REQUESTS => {
@@ -277,14 +331,19 @@ impl Engine {
     async fn send_groups(self: Arc<Self>) {
         // Whoever is about to finish at this moment can join.
         tokio::task::yield_now().await;
+        let mut sender = Sender { engine: &self, numbers: Vec::new(), has_ended: false };
         while let Some(group) = self.next_group() {
+            sender.numbers.extend(group.units.iter().flat_map(|unit| &unit.numbers));
             let settled = self.send(&group).await;
             let pause = self.settle(group, settled);
+            sender.numbers.clear();
             match pause {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => tokio::task::yield_now().await,
             }
         }
+        // Its place was given back with the last look for a group.
+        sender.has_ended = true;
     }
 
     /// The next group, or the end of a sender.
@@ -335,7 +394,10 @@ impl Engine {
         let numbers: Vec<u64> = group.units.iter().flat_map(|unit| unit.numbers.iter().copied()).collect();
         let mut pause = None;
         match settled {
-            Settled::Done { revision, verdicts } => {
+            Settled::Done { revision, is_own, verdicts } => {
+                if is_own {
+                    state.order.own(revision);
+                }
                 let several = group.units.len() > 1;
                 let mut disturbed = false;
                 for (unit, verdicts) in group.units.iter().zip(verdicts) {
@@ -349,7 +411,7 @@ impl Engine {
                 }
                 if disturbed && (several || numbers.len() > 1) {
                     state.careful = CAREFUL_REQUESTS;
-                } else if several {
+                } else if !disturbed {
                     state.careful = state.careful.saturating_sub(1);
                 }
             }
@@ -359,7 +421,12 @@ impl Engine {
             }
             // Perhaps it is one member's fault.
             Settled::NotApplied(error) if numbers.len() > 1 => {
-                state.refuses_nested |= group.units.len() > 1 && !error.is_invalid_argument();
+                let is_about_members = error.is_invalid_argument()
+                    || error.is_not_found()
+                    || error.is_too_large()
+                    || error.is_permission_denied()
+                    || error.is_unauthenticated();
+                state.refuses_nested |= group.units.len() > 1 && !is_about_members;
                 state.order.put_back(&numbers, true);
             }
             Settled::NotApplied(error) | Settled::Unknown(error) => {
@@ -375,6 +442,9 @@ impl Engine {
             }
         }
         self.sequencer.advance(&mut state);
+        if state.order.waiting() > 0 {
+            self.dispatch(&mut state);
+        }
         pause
     }
 }

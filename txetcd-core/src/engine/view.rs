@@ -365,7 +365,8 @@ impl View {
         match state.writes.own(key) {
             Some(Own::Deleted) => None,
             Some(Own::Put(put)) if put.replaces_deleted => None,
-            Some(Own::Put(_)) | None => state.known(key).flatten(),
+            // What is known but not read is not guarded.
+            Some(Own::Put(_)) | None => state.reads.mark(key).and_then(|_| state.known(key)).flatten(),
         }
     }
 

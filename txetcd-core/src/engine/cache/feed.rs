@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use tokio::task::JoinHandle;
@@ -144,6 +145,7 @@ impl Feed {
 
     async fn feed(&mut self) -> Result<()> {
         let current = self.follower.is_current();
+        let _guard = Current(current.clone());
         let mut listing = Listing::default();
         loop {
             let step = self.follower.next().await?;
@@ -181,6 +183,15 @@ impl Feed {
             engine.cached_tables.give_up(engine, slot);
         }
         largest.is_some()
+    }
+}
+
+/// The cache is not current any more when its feed has ended, however it did.
+struct Current(Arc<AtomicBool>);
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 

@@ -31,6 +31,8 @@ pub(in crate::engine) struct Group {
     pub(in crate::engine) committed: Committed,
     /// The first of its members' deadlines.
     pub(in crate::engine) deadline: Instant,
+    /// The last one.
+    pub(in crate::engine) latest: Instant,
 }
 
 /// Members that are applied as a whole or not at all.
@@ -138,7 +140,7 @@ impl Order {
     }
 
     fn depart(&mut self, units: Vec<Vec<u64>>) -> Option<Group> {
-        let mut deadline = None;
+        let (mut deadline, mut latest) = (None, None);
         let mut departing = Vec::new();
         for mut numbers in units.into_iter().filter(|numbers| !numbers.is_empty()) {
             numbers.sort_unstable();
@@ -146,13 +148,14 @@ impl Order {
             for number in &numbers {
                 let Some(member) = self.set_place(*number, Place::InFlight) else { continue };
                 deadline = Some(deadline.unwrap_or(member.deadline).min(member.deadline));
+                latest = latest.max(Some(member.deadline));
                 attempts.push(member.attempt.clone());
             }
             departing.push(Unit { numbers, attempts });
         }
         let attempts = departing.iter().flat_map(|unit| unit.attempts.iter().map(AsRef::as_ref));
         let committed = self.committed(attempts);
-        Some(Group { units: departing, committed, deadline: deadline? })
+        Some(Group { units: departing, committed, deadline: deadline?, latest: latest? })
     }
 }
 
@@ -335,7 +338,7 @@ impl<'o> Formation<'o> {
         Forming {
             numbers: Vec::new(),
             guards: keys + ranges + attempt.required().count() + locks.len(),
-            ops: writes.rows().filter(|(key, _)| is_new(key)).count() + 2 * writes.cleared().len(),
+            ops: writes.rows().filter(|(key, _)| is_new(key)).count() + writes.clears().len(),
             generations: attempt.generations(),
             schemas: schemas.iter().map(|schema| schema.slot).collect(),
             clears: !writes.cleared().is_empty(),

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// Of how many transactions that is remembered. Who has read something of an older one before it was settled runs
-/// again.
+/// Of how many transactions that is remembered at least.
 const REMEMBERED: usize = 1 << 16;
 
 /// What became of a transaction.
@@ -11,7 +10,8 @@ const REMEMBERED: usize = 1 << 16;
 pub(in crate::engine) enum Fate {
     Open,
     Committed(i64),
-    /// It was not applied, or that is not remembered.
+    /// It was not applied. Or it is so old that this is not remembered: then nothing that is open depends on it, and who
+    /// has read something of it before it was settled runs again.
     Failed,
 }
 
@@ -26,12 +26,22 @@ pub(super) struct Numbers {
 impl Numbers {
     /// The number of another transaction.
     pub(super) fn next(&mut self) -> u64 {
-        if self.fates.len() == REMEMBERED {
-            self.fates.pop_front();
-            self.forgotten += 1;
-        }
         self.fates.push_back(Fate::Open);
         self.forgotten + self.fates.len() as u64
+    }
+
+    /// Whether it is time to forget some.
+    pub(super) fn are_many(&self) -> bool {
+        self.fates.len() >= 2 * REMEMBERED && self.fates.len().is_multiple_of(REMEMBERED)
+    }
+
+    /// Forgets all but the newest, and none from this number on.
+    pub(super) fn forget_before(&mut self, number: u64) {
+        let newest = self.forgotten + self.fates.len() as u64;
+        let last = newest.saturating_sub(REMEMBERED as u64).min(number.saturating_sub(1));
+        while self.forgotten < last && self.fates.pop_front().is_some() {
+            self.forgotten += 1;
+        }
     }
 
     pub(super) fn fate(&self, number: u64) -> Fate {
@@ -46,5 +56,29 @@ impl Numbers {
 
     fn at(&self, number: u64) -> Option<usize> {
         usize::try_from(number.checked_sub(self.forgotten + 1)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_something_depends_on_is_not_forgotten() {
+        let mut numbers = Numbers::default();
+        let first = numbers.next();
+        numbers.settle(first, Fate::Committed(7));
+        for _ in 1..2 * REMEMBERED {
+            let number = numbers.next();
+            numbers.settle(number, Fate::Committed(8));
+        }
+        assert!(numbers.are_many());
+        numbers.forget_before(first);
+        assert_eq!(numbers.fate(first), Fate::Committed(7));
+        numbers.forget_before(u64::MAX);
+        assert_eq!(numbers.fate(first), Fate::Failed);
+        assert_eq!(numbers.fate(REMEMBERED as u64), Fate::Failed);
+        assert_eq!(numbers.fate(REMEMBERED as u64 + 1), Fate::Committed(8));
+        assert_eq!(numbers.next(), 2 * REMEMBERED as u64 + 1);
     }
 }

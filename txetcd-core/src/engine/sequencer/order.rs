@@ -4,7 +4,7 @@
 //! that an earlier member writes was read in another form. So the members one after the other are a serial order, and
 //! only the store can say that others have come between.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -26,6 +26,8 @@ use super::numbers::{Fate, Numbers};
 
 /// How many of the keys that this process has written it remembers.
 const REMEMBERED_KEYS: usize = 8192;
+/// How large the values are that it remembers.
+const REMEMBERED_BYTES: usize = 4096;
 /// How many of its commits' revisions.
 const REMEMBERED_REVISIONS: usize = 4096;
 
@@ -89,8 +91,18 @@ struct Writer {
     wrote: Wrote,
 }
 
-/// A value with its lease, or a deletion.
-type Wrote = Option<(Arc<[u8]>, i64)>;
+/// What a transaction makes of a key.
+#[derive(Debug)]
+enum Wrote {
+    Deleted,
+    /// The value with its lease.
+    Put(Arc<[u8]>, i64),
+    /// A value that is too large to be remembered.
+    Large,
+}
+
+/// What a unit that was applied has written, by key.
+type Replaced = HashMap<Vec<u8>, Writer>;
 
 /// How something that was read stands to what this process has written.
 enum Relation {
@@ -113,6 +125,12 @@ impl Order {
     ) -> Result<(), Box<Conflict>> {
         let after = self.relate(&attempt)?;
         let number = self.numbers.next();
+        if self.numbers.are_many() {
+            let oldest =
+                self.members.iter().map(|(number, member)| member.attempt.writers().fold(*number, u64::min));
+            let oldest = oldest.chain(attempt.writers()).min();
+            self.numbers.forget_before(oldest.unwrap_or(number));
+        }
         let versions = (after.is_empty() && self.is_readable(&attempt)).then(|| versions(&attempt, number));
         if let Some(versions) = &versions {
             self.cache.add(versions);
@@ -184,7 +202,7 @@ impl Order {
             let written = self.written.range(range.bounds.start.clone()..range.bounds.end.clone());
             for (key, writer) in written {
                 let mark = range.rows.get(key).copied();
-                if mark.is_none() && writer.wrote.is_none() {
+                if mark.is_none() && matches!(writer.wrote, Wrote::Deleted) {
                     continue;
                 }
                 let mark = mark.unwrap_or(Mark::ABSENT);
@@ -223,11 +241,11 @@ impl Order {
         }
         match writer {
             Some(writer @ Writer { committed: Some(revision), .. }) => {
-                let is = if writer.wrote.is_some() { *revision } else { 0 };
+                let is = if matches!(writer.wrote, Wrote::Deleted) { 0 } else { *revision };
                 if mark.mod_revision == is || as_of >= *revision {
                     Relation::Fresh
                 } else {
-                    Relation::Stale(Some((*revision, writer.row(key))))
+                    Relation::Stale(writer.row(key).map(|row| (*revision, row)))
                 }
             }
             _ if source == Source::Store || self.cache.revision() == Some(as_of) => Relation::Fresh,
@@ -246,7 +264,8 @@ impl Order {
         (*source == Source::Cache || reads.is_empty())
             && locks.is_empty()
             && writes.cleared().is_empty()
-            && self.cache.revision().is_some()
+            && writes.rows().next().is_some()
+            && self.cache.takes_versions()
             && self.is_as_read(attempt)
             && writes.rows().all(|(key, _)| is_cached(key))
             && writes.absent().all(|(key, _)| self.cache.has(key) == Some(false))
@@ -271,11 +290,7 @@ impl Order {
 
     fn write(&mut self, number: u64, attempt: &Attempt) {
         for (key, own) in attempt.writes.rows() {
-            let wrote = match own {
-                Own::Put(put) => Some((put.value.clone(), put.lease(attempt.reads.mark(key)))),
-                Own::Deleted => None,
-            };
-            let writer = Writer { number, committed: None, wrote };
+            let writer = Writer { number, committed: None, wrote: Wrote::of(own, attempt, key) };
             match self.written.get_mut(key) {
                 Some(before) => *before = writer,
                 None => {
@@ -285,17 +300,32 @@ impl Order {
         }
     }
 
+    /// A revision is a commit of this process.
+    pub(super) fn own(&mut self, revision: i64) {
+        self.own_revisions.insert(revision);
+        while self.own_revisions.len() > REMEMBERED_REVISIONS {
+            self.own_revisions.pop_first();
+        }
+    }
+
     /// A unit of members was applied in this revision.
     pub(super) fn commit(&mut self, unit: &[u64], revision: i64) {
+        let is_waited_for = self.members.values().any(|member| !member.after.is_empty());
+        let mut replaced = Replaced::new();
         for number in unit {
             let Some(mut member) = self.remove(*number) else { continue };
             self.numbers.settle(*number, Fate::Committed(revision));
-            for (key, _) in member.attempt.writes.rows() {
+            for (key, own) in member.attempt.writes.rows() {
                 if let Some(writer) = self.written.get_mut(key)
                     && writer.number == *number
                 {
                     writer.committed = Some(revision);
                     self.remembered.push_back((key.to_vec(), *number));
+                }
+                if is_waited_for {
+                    let wrote = Wrote::of(own, &member.attempt, key);
+                    replaced
+                        .insert(key.to_vec(), Writer { number: *number, committed: Some(revision), wrote });
                 }
             }
             match member.versions.take() {
@@ -305,16 +335,12 @@ impl Order {
                     }
                     self.cache.commit(versions, revision);
                 }
-                None if self.writes_to_cache(&member.attempt) => self.cache.require(revision),
+                None if self.writes_to_cache(&member.attempt) => self.cache.wait_for(revision),
                 None => {}
             }
             member.leases.keep();
             // Whoever asked may have gone.
             drop(member.answer.send(Ok(Outcome::Committed(Some(revision)))));
-        }
-        self.own_revisions.insert(revision);
-        while self.own_revisions.len() > REMEMBERED_REVISIONS {
-            self.own_revisions.pop_first();
         }
         while self.remembered.len() > REMEMBERED_KEYS
             && let Some((key, number)) = self.remembered.pop_front()
@@ -323,7 +349,9 @@ impl Order {
                 self.written.remove(&key);
             }
         }
-        self.fail_stale();
+        if is_waited_for && self.fail_dependent(&replaced) {
+            self.rebuild();
+        }
     }
 
     fn writes_to_cache(&self, attempt: &Attempt) -> bool {
@@ -332,29 +360,8 @@ impl Order {
             || writes.cleared().iter().any(|bounds| self.cache.covers(&bounds.start))
     }
 
-    /// Ends those that have read what an earlier one was about to replace, now that it is settled. If it was not
-    /// applied, there may be others that they have not seen either.
-    fn fail_stale(&mut self) {
-        let mut stale = Vec::new();
-        for (number, member) in self.members.iter_mut().filter(|(_, member)| !member.after.is_empty()) {
-            let is_open = |after: &After| self.numbers.fate(after.number) == Fate::Open;
-            if let Some(After { key, .. }) =
-                member.after.iter().find(|after| after.has_read && !is_open(after))
-            {
-                let writer = self.written.get(key);
-                let now = writer.and_then(|writer| Some((writer.committed?, writer.row(key))));
-                stale.push((*number, Conflict::local(key, &member.attempt, now)));
-            } else {
-                member.after.retain(is_open);
-            }
-        }
-        if !stale.is_empty() {
-            self.fail(stale.into_iter().map(|(number, conflict)| (number, Ok(Outcome::Conflict(conflict)))));
-        }
-    }
-
-    /// Ends members that will not be applied, each with this answer, and those that have read what they were about to
-    /// write.
+    /// Ends members that will not be applied, each with this answer, and those that have to do with what they were about
+    /// to write.
     pub(super) fn fail(&mut self, failed: impl IntoIterator<Item = (u64, Result<Outcome>)>) {
         let mut any = false;
         for (number, answer) in failed {
@@ -366,24 +373,45 @@ impl Order {
             }
             drop(member.answer.send(answer));
         }
-        if !any {
-            return;
+        if any {
+            self.fail_dependent(&Replaced::new());
+            self.rebuild();
         }
-        // In order, so that those that follow these are found as well. None of them is in flight: a request has all
-        // that its members rely on, or that is settled.
+    }
+
+    /// Ends those that have read what one that failed was about to write; and those that have read what one was about to
+    /// replace that is settled now, by this if it was applied. (If it was not, there may be others that they have not
+    /// seen either.) Whether there were any.
+    ///
+    /// A member depends on earlier ones only, so that going through them in order finds all. None of those found is in
+    /// flight: a request has all that its members rely on, or that is settled.
+    fn fail_dependent(&mut self, replaced: &Replaced) -> bool {
+        let before = self.members.len();
         let numbers: Vec<u64> = self.members.keys().copied().collect();
         for number in numbers {
-            let Some(member) = self.members.get(&number) else { continue };
-            let relied_on = member.attempt.writers().any(|writer| self.numbers.fate(writer) == Fate::Failed);
-            if relied_on && let Some(member) = self.remove(number) {
-                self.numbers.settle(number, Fate::Failed);
+            let Some(member) = self.members.get_mut(&number) else { continue };
+            let fates = &self.numbers;
+            let conflict = if member.attempt.writers().any(|writer| fates.fate(writer) == Fate::Failed) {
                 let mut conflict = Conflict::to_be_read_anew(&member.attempt);
                 conflict.is_local = true;
+                conflict
+            } else {
+                let is_open = |after: &After| fates.fate(after.number) == Fate::Open;
+                let Some(After { key, .. }) =
+                    member.after.iter().find(|after| after.has_read && !is_open(after))
+                else {
+                    member.after.retain(is_open);
+                    continue;
+                };
+                let now = replaced.get(key).and_then(|writer| Some((writer.committed?, writer.row(key)?)));
+                Conflict::local(key, &member.attempt, now)
+            };
+            if let Some(member) = self.remove(number) {
+                self.numbers.settle(number, Fate::Failed);
                 drop(member.answer.send(Ok(Outcome::Conflict(conflict))));
             }
         }
-        self.rebuild();
-        self.fail_stale();
+        self.members.len() < before
     }
 
     /// Works out anew what the members write.
@@ -403,7 +431,11 @@ impl Order {
             for (key, Version { number, row }) in versions.iter() {
                 let is_newer = |writer: &Writer| writer.number >= *number;
                 if !self.written.get(&**key).is_some_and(is_newer) {
-                    let wrote = row.as_ref().map(|row| (row.value().into(), row.lease()));
+                    let wrote = match row {
+                        Some(row) if row.value().len() > REMEMBERED_BYTES => Wrote::Large,
+                        Some(row) => Wrote::Put(row.value().into(), row.lease()),
+                        None => Wrote::Deleted,
+                    };
                     let writer = Writer { number: *number, committed: Some(revision), wrote };
                     self.written.insert(key.to_vec(), writer);
                     self.remembered.push_back((key.to_vec(), *number));
@@ -514,12 +546,27 @@ impl Member {
     }
 }
 
+impl Wrote {
+    fn of(own: &Own, attempt: &Attempt, key: &[u8]) -> Self {
+        match own {
+            Own::Deleted => Self::Deleted,
+            Own::Put(put) if put.value.len() > REMEMBERED_BYTES => Self::Large,
+            Own::Put(put) => Self::Put(put.value.clone(), put.lease(attempt.reads.mark(key))),
+        }
+    }
+}
+
 impl Writer {
-    /// The row as it is in the store.
-    fn row(&self, key: &[u8]) -> Option<Arc<KeyValue>> {
-        let (value, lease) = self.wrote.as_ref()?;
-        let kv = KeyValue::provisional(key.to_vec(), value.to_vec(), *lease, self.committed?);
-        Some(Arc::new(kv))
+    /// The row as it is in the store, if that is remembered; `Some(None)` if it is not there.
+    fn row(&self, key: &[u8]) -> Option<Option<Arc<KeyValue>>> {
+        match &self.wrote {
+            Wrote::Deleted => Some(None),
+            Wrote::Put(value, lease) => {
+                let kv = KeyValue::provisional(key.to_vec(), value.to_vec(), *lease, self.committed?);
+                Some(Some(Arc::new(kv)))
+            }
+            Wrote::Large => None,
+        }
     }
 }
 

@@ -73,7 +73,8 @@ impl View {
             Some(Own::Deleted) => return Err(dangling.violated(&target, &state.tables)),
             None => {}
         }
-        if state.known(&target) == Some(None) {
+        if let Some((None, mark)) = state.look_up(&target) {
+            state.reads.add_key(&target, mark);
             return Err(dangling.violated(&target, &state.tables));
         }
         if !state.reads.keys.contains_key(&target) {
