@@ -200,7 +200,7 @@ impl Database {
                     tracing::debug!(keys = ?conflict.keys, "conflict");
                     self.agree_again(&conflict.schemas).await?;
                     let conflict = attempts.again(conflict, began.elapsed()).await?;
-                    start = engine.start_after(conflict, wants_cache && attempts.may_read_cache()).await;
+                    start = engine.start_after(conflict, wants_cache, attempts.may_read_cache()).await;
                     Engine::count(&engine.counters.retries);
                 }
             }

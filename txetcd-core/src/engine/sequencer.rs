@@ -262,9 +262,15 @@ impl Engine {
         outcome
     }
 
-    /// What an attempt begins with after a conflict.
-    pub(crate) async fn start_after(&self, conflict: Conflict, wants_cache: bool) -> Start {
-        if wants_cache && conflict.changed.iter().all(|key| self.sequencer.caches(key)) {
+    /// What an attempt begins with after a conflict of one that wanted to read the cache, or did not.
+    pub(crate) async fn start_after(
+        &self,
+        conflict: Conflict,
+        wants_cache: bool,
+        may_read_cache: bool,
+    ) -> Start {
+        let is_cached = || conflict.changed.iter().all(|key| self.sequencer.caches(key));
+        if wants_cache && may_read_cache && is_cached() {
             if conflict.is_local {
                 return Start::Cache;
             }
@@ -275,8 +281,9 @@ impl Engine {
             }
         }
         match conflict.revision {
-            Some(revision) => Start::At(revision, conflict.known),
-            None => Start::Store,
+            // What this process has committed may be older than the transaction, if it read the cache.
+            Some(revision) if !(wants_cache && conflict.is_local) => Start::At(revision, conflict.known),
+            _ => Start::Store,
         }
     }
 
