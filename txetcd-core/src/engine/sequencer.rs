@@ -278,7 +278,7 @@ impl Engine {
         // Whoever is about to finish at this moment can join.
         tokio::task::yield_now().await;
         while let Some(group) = self.next_group() {
-            let settled = self.send(&group).await;
+            let settled = self.send_observed(&group).await;
             let pause = self.settle(group, settled);
             match pause {
                 Some(pause) => tokio::time::sleep(pause).await,
