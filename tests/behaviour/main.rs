@@ -28,6 +28,7 @@ mod leased_rows;
 mod live;
 mod locks;
 mod model;
+mod observing;
 mod own_server;
 mod phantoms;
 mod queues;

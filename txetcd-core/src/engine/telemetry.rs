@@ -288,3 +288,20 @@ impl Drop for Observed<'_> {
 fn count(counter: &AtomicU64, by: u64) {
     counter.fetch_add(by, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_that_nobody_looks_at_costs_no_memory() {
+        let telemetry = Telemetry::new(Duration::MAX);
+        let taken = allocation_counter::measure(|| {
+            let mut observed = telemetry.observe(Kind::Write);
+            observed.attempt();
+            observed.end(Ok::<_, ()>(())).expect("what was given");
+        });
+        assert_eq!(taken.count_total, 0);
+        assert_eq!(telemetry.counters.transactions.load(Ordering::Relaxed), 1);
+    }
+}
