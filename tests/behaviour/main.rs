@@ -28,7 +28,6 @@ mod leased_rows;
 mod live;
 mod locks;
 mod model;
-mod observing;
 mod own_server;
 mod phantoms;
 mod queues;

@@ -1,53 +1,47 @@
 //! What whoever runs a program is told of its transactions, and what never.
 //!
-//! Subscribers and recorders are those of one thread here, and so is the runtime, so that each test sees only its own.
+//! A program of its own, since the subscriber of `tracing` is the process's. Each test has a thread, and a runtime in it.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::store::{Account, Blob, Store};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
-use txetcd::{Database, Error};
+use txetcd::{Database, DatabaseBuilder, Error, Persist, embedded};
 
-/// In every stored value here.
+/// In every value that is stored where something is logged.
 const SECRET: &str = "S3CRET";
 
-/// All that is logged in this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Of this level and worse, spans included, as long as the guard lives.
-    fn of(level: tracing::Level) -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_span_events(FmtSpan::CLOSE)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// The lines with all of these.
-    fn lines(&self, parts: &[&str]) -> Vec<String> {
-        let text = self.text();
-        let fitting = text.lines().filter(|line| parts.iter().all(|part| line.contains(part)));
-        fitting.map(str::to_owned).collect()
-    }
+#[derive(Persist)]
+#[pmap(slot = 1)]
+struct Note {
+    #[pmap(key)]
+    id: u32,
+    text: String,
 }
+
+#[derive(Persist)]
+#[pmap(slot = 2)]
+struct Account {
+    #[pmap(key)]
+    id: u32,
+    balance: i64,
+}
+
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes to the log of the thread.
+struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
+        LOG.with_borrow_mut(|log| log.extend(bytes));
         Ok(bytes.len())
     }
 
@@ -56,29 +50,53 @@ impl Write for Log {
     }
 }
 
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
+/// What was logged in this thread since the last call.
+fn logged() -> String {
+    String::from_utf8(LOG.take()).unwrap()
+}
 
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
+/// How many lines have all of these.
+fn lines(log: &str, parts: &[&str]) -> usize {
+    log.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count()
+}
+
+/// A store with which nothing has happened, and before anything is logged somebody listens.
+fn memory() -> embedded::Store {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_ansi(false)
+            .with_writer(|| Log)
+            .init();
+    });
+    embedded::Store::memory().unwrap()
+}
+
+fn builder(store: &embedded::Store) -> DatabaseBuilder {
+    Database::builder().store(store)
+}
+
+async fn connect(store: &embedded::Store) -> Database {
+    builder(store).connect().await.unwrap()
 }
 
 /// Changes a row, and is disturbed once by another connection.
 async fn disturbed(db: &Database, other: &Database) {
-    let blobs = Blob::table();
-    let put = async |bytes: String| {
-        other.write(async |txn| blobs.put(txn, &Blob { id: 7, bytes: bytes.clone() })).await.unwrap();
+    let notes = Note::table();
+    let put = async |text: String| {
+        other.write(async |txn| notes.put(txn, &Note { id: 7, text: text.clone() })).await.unwrap();
     };
     put(SECRET.to_owned()).await;
-    let runs = std::sync::atomic::AtomicU32::new(0);
+    let runs = AtomicU32::new(0);
     db.write(async |txn| {
-        let mut blob = blobs.get(txn, &7).await?.expect("a row");
-        if runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+        let mut note = notes.get(txn, &7).await?.expect("a row");
+        if runs.fetch_add(1, Ordering::SeqCst) == 0 {
             put(format!("{SECRET}2")).await;
         }
-        blob.bytes.push('3');
-        blobs.put(txn, &blob)
+        note.text.push('3');
+        notes.put(txn, &note)
     })
     .await
     .unwrap();
@@ -86,49 +104,45 @@ async fn disturbed(db: &Database, other: &Database) {
 
 #[tokio::test]
 async fn spans_and_events_tell_of_conflicts_by_key_and_of_no_value() {
-    let store = Store::memory();
-    let [db, other] = [store.connect().await, store.connect().await];
-    let (log, _guard) = Log::of(tracing::Level::DEBUG);
+    let store = memory();
+    let [db, other] = [connect(&store).await, connect(&store).await];
     disturbed(&db, &other).await;
-    let text = log.text();
-    let conflicts = log.lines(&["conflict", "keys=[\"Blob (slot 3), key 0x00000007\"]", "local=false"]);
-    assert_eq!(conflicts.len(), 1, "{text}");
-    assert!(conflicts[0].contains("transaction{kind=\"write\"}"), "{text}");
-    let ends = log.lines(&["close", "attempts=2 conflicts=1 requests=3", "outcome=\"ok\"", "revision="]);
-    assert_eq!(ends.len(), 1, "{text}");
-    assert_eq!(log.lines(&["close", "group{transactions=1 units=1", "refused=1"]).len(), 1, "{text}");
-    assert!(!text.contains(SECRET), "{text}");
+    let log = logged();
+    let conflict = "conflict keys=[\"Note (slot 1), key 0x00000007\"] local=false";
+    assert_eq!(lines(&log, &["transaction{kind=\"write\"}: ", conflict]), 1, "{log}");
+    let end = "outcome=\"ok\" attempts=2 conflicts=1 requests=3 wait=";
+    assert_eq!(lines(&log, &["close", "transaction{kind=\"write\" revision=", end]), 1, "{log}");
+    assert_eq!(lines(&log, &["close", "group{transactions=1 units=1 refused=1 revision="]), 1, "{log}");
+    assert!(!log.contains(SECRET), "{log}");
 }
 
 #[tokio::test]
 async fn what_is_dropped_is_told_as_cancelled() {
-    let db = Store::memory().connect().await;
-    let (log, _guard) = Log::of(tracing::Level::DEBUG);
+    let db = connect(&memory()).await;
     let never = db.write(async |_| std::future::pending::<Result<(), Error>>().await);
     assert!(never.now_or_never().is_none());
-    let ends = log.lines(&["close", "transaction{kind=\"write\"", "outcome=\"cancelled\" attempts=1"]);
-    assert_eq!(ends.len(), 1, "{}", log.text());
+    let log = logged();
+    let end = "transaction{kind=\"write\" outcome=\"cancelled\" attempts=1";
+    assert_eq!(lines(&log, &["close", end]), 1, "{log}");
     assert_eq!(db.stats().transactions, 0);
 }
 
 #[tokio::test]
 async fn a_slow_transaction_is_a_warning_with_tables_and_keys_and_no_value() {
-    let store = Store::memory();
-    let other = store.builder().slow_transaction(Duration::MAX).connect().await.unwrap();
+    let store = memory();
+    let other = builder(&store).slow_transaction(Duration::MAX).connect().await.unwrap();
     for (threshold, warnings) in [(Duration::ZERO, 1), (Duration::MAX, 0)] {
-        let db = store.builder().slow_transaction(threshold).connect().await.unwrap();
-        let (log, _guard) = Log::of(tracing::Level::WARN);
+        let db = builder(&store).slow_transaction(threshold).connect().await.unwrap();
+        logged();
         disturbed(&db, &other).await;
-        let text = log.text();
-        let slow = log.lines(&[
-            "slow transaction",
-            "kind=\"write\" outcome=\"ok\" took=",
-            "attempts=2 conflicts=1 requests=3",
-            "tables=[\"Blob (slot 3)\"]",
-            "keys=[\"Blob (slot 3), key 0x00000007\"]",
-        ]);
-        assert_eq!((slow.len(), text.lines().count()), (warnings, warnings), "{text}");
-        assert!(!text.contains(SECRET), "{text}");
+        let log = logged();
+        let slow = [
+            "slow transaction kind=\"write\" outcome=\"ok\" took=",
+            "attempts=2 conflicts=1 requests=3 wait=",
+            "tables=[\"Note (slot 1)\"] keys=[\"Note (slot 1), key 0x00000007\"]",
+        ];
+        assert_eq!((lines(&log, &slow), lines(&log, &["WARN"])), (warnings, warnings), "{log}");
+        assert!(!log.contains(SECRET), "{log}");
     }
 }
 
@@ -143,13 +157,12 @@ async fn add(db: &Database, id: u32) -> Result<(), Error> {
 
 #[tokio::test]
 async fn stats_tell_of_groups() {
-    let db = Store::memory().connect().await;
+    let db = connect(&memory()).await;
     let accounts = Account::table();
     let before = db.stats();
     let put = async |id| db.write(async |txn| accounts.put(txn, &Account { id, balance: 0 })).await;
     assert!(join_all((0..20).map(put)).await.iter().all(Result::is_ok));
     let stats = db.stats();
-    // The first one also puts the table into the catalogue.
     assert_eq!(stats.grouped - before.grouped, stats.transactions - before.transactions, "{stats:?}");
     assert!(stats.transactions >= 20 && stats.groups - before.groups < 5, "{stats:?}");
     db.read(async |txn| accounts.count(txn).await).await.unwrap();
@@ -158,8 +171,8 @@ async fn stats_tell_of_groups() {
 
 #[tokio::test]
 async fn stats_tell_local_conflicts_from_others() {
-    let store = Store::memory();
-    let [db, other] = [store.connect().await, store.connect().await];
+    let store = memory();
+    let [db, other] = [connect(&store).await, connect(&store).await];
     disturbed(&db, &other).await;
     let stats = db.stats();
     assert_eq!((stats.conflicts, stats.local_conflicts, stats.retries), (1, 0, 1), "{stats:?}");
@@ -175,10 +188,10 @@ async fn stats_tell_of_stale_reads_that_were_answered_here() {
         let read = db.read_stale(async |txn| Account::table().get(txn, &1).await).await.unwrap();
         read.revision.is_some()
     };
-    let db = Store::memory().connect().await;
+    let db = connect(&memory()).await;
     assert!(!read(&db).await);
     assert_eq!((db.stats().transactions, db.stats().stale_reads), (1, 0));
-    let db = Store::cached().connect().await;
+    let db = builder(&memory()).cached::<Account>().connect().await.unwrap();
     let mut reads = 1;
     while !read(&db).await {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -196,12 +209,12 @@ mod metrics {
 
     #[tokio::test]
     async fn metrics_tell_what_stats_tell() {
-        let store = Store::memory();
-        let other = store.connect().await;
+        let store = memory();
+        let other = connect(&store).await;
         let recorder = DebuggingRecorder::new();
         let db = {
             let _guard = ::metrics::set_default_local_recorder(&recorder);
-            store.connect().await
+            connect(&store).await
         };
         disturbed(&db, &other).await;
         type Any = Box<dyn std::error::Error + Send + Sync>;
