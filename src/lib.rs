@@ -50,7 +50,7 @@
 //! `embedded` (default): the URLs `embedded:PATH` and `memory:`. `tls` (default): `https://`. `json` (default):
 //! the [`Json`](codec::Json) codec. `discovery`: the URL `etcd+srv://DOMAIN`, endpoints found by DNS. `zlib`, `snappy` (default), `lz4`, `zstd`: compression of values. `pickle`,
 //! `flatbuffers`, `postcard`, `msgpack`: the codecs of these names. `chrono`, `time`, `jiff`: the instants and dates of
-//! these crates as keys.
+//! these crates as keys. `metrics`: counters and histograms of transactions, for a recorder of that crate.
 
 #[cfg(feature = "embedded")]
 pub use txetcd_core::client::embedded;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use txetcd_client::{Client, Error, Result, error::Kind};
 
 pub use builder::DatabaseBuilder;
@@ -22,6 +23,7 @@ use crate::engine::Engine;
 use crate::engine::committer::Outcome;
 use crate::engine::known::Known;
 use crate::engine::leases::Leases;
+use crate::engine::telemetry::{self, Observed};
 use crate::engine::view::Start;
 use crate::txn::{ReadTxn, TxnFn, WriteTxn};
 
@@ -104,17 +106,32 @@ impl Database {
         E: From<Error> + Send,
         T: Send,
     {
+        let mut observed = self.engine.telemetry.observe(telemetry::Kind::ReadStale);
+        let span = observed.span();
+        let result = self.read_cached(closure, &mut observed).instrument(span).await;
+        observed.end(result)
+    }
+
+    async fn read_cached<T, E, F>(&self, closure: F, observed: &mut Observed<'_>) -> Result<Stale<T>, E>
+    where
+        F: for<'a> TxnFn<&'a ReadTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
         if let Some((cached, heard)) = self.engine.sequencer.cached_rows().await {
             let revision = Some(cached.revision());
             let txn = ReadTxn::new(&self.engine, Start::Cached(cached));
+            observed.attempt();
             let result = closure.call_it(&txn).await;
-            if !txn.into_view().is_compacted() {
+            let view = txn.into_view();
+            observed.ran(&view);
+            if !view.is_compacted() {
                 let value = result?;
-                Engine::count(&self.engine.counters.transactions);
+                observed.was_stale();
                 return Ok(Stale { value, revision, age: heard.elapsed() });
             }
         }
-        let value = self.read(closure).await?;
+        let value = self.read_snapshots(None, closure, observed).await?;
         Ok(Stale { value, revision: None, age: Duration::ZERO })
     }
 
@@ -156,10 +173,27 @@ impl Database {
         T: Send,
     {
         self.writable()?;
+        let mut observed = self.engine.telemetry.observe(telemetry::Kind::Write);
+        let span = observed.span();
+        let result = self.write_attempts(closure, &mut observed).instrument(span).await;
+        observed.end(result)
+    }
+
+    async fn write_attempts<T, E, F>(
+        &self,
+        closure: F,
+        observed: &mut Observed<'_>,
+    ) -> Result<(T, Option<i64>), E>
+    where
+        F: for<'a> TxnFn<&'a WriteTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
         let engine = &self.engine;
         let mut attempts = engine.policy.start();
         let mut start = Start::Cache;
         loop {
+            observed.attempt();
             engine.sequencer.catch_up().await;
             let txn = WriteTxn::new(self, start);
             let result = closure.call_it(&txn).await;
@@ -168,11 +202,11 @@ impl Database {
                 Ok(value) => self.conclude(&view).await.map(|schemas| (value, schemas)).map_err(E::from),
                 Err(error) => Err(error),
             };
+            observed.ran(&view);
             if view.is_compacted() {
                 if !attempts.again_after_compaction() {
                     return Err(engine.out_of_time("what it read was compacted").into());
                 }
-                Engine::count(&engine.counters.retries);
                 start = Start::Store;
                 continue;
             }
@@ -189,19 +223,12 @@ impl Database {
                 },
             };
             let began = Instant::now();
-            match engine.commit(attempt, leases, attempts.deadline()).await? {
-                Outcome::Committed(revision) => {
-                    let value = ended?;
-                    Engine::count(&engine.counters.transactions);
-                    return Ok((value, revision));
-                }
+            match observed.commit(engine, attempt, leases, attempts.deadline()).await? {
+                Outcome::Committed(revision) => return Ok((ended?, revision)),
                 Outcome::Conflict(conflict) => {
-                    Engine::count(&engine.counters.conflicts);
-                    tracing::debug!(keys = ?conflict.keys, "conflict");
                     self.agree_again(&conflict.schemas).await?;
                     let conflict = attempts.again(conflict, began.elapsed()).await?;
                     start = engine.start_after(conflict, wants_cache, attempts.may_read_cache()).await;
-                    Engine::count(&engine.counters.retries);
                 }
             }
         }
@@ -242,20 +269,37 @@ impl Database {
         E: From<Error> + Send,
         T: Send,
     {
+        let mut observed = self.engine.telemetry.observe(telemetry::Kind::Read);
+        let span = observed.span();
+        let result = self.read_snapshots(revision, closure, &mut observed).instrument(span).await;
+        observed.end(result)
+    }
+
+    /// Reads as of a revision, or else in snapshots until one has not been compacted meanwhile.
+    async fn read_snapshots<T, E, F>(
+        &self,
+        revision: Option<i64>,
+        closure: F,
+        observed: &mut Observed<'_>,
+    ) -> Result<T, E>
+    where
+        F: for<'a> TxnFn<&'a ReadTxn, Result<T, E>> + Send + Sync,
+        E: From<Error> + Send,
+        T: Send,
+    {
         let mut attempts = self.engine.policy.start();
         loop {
             let start = revision.map_or(Start::Store, |revision| Start::At(revision, Known::default()));
             let txn = ReadTxn::new(&self.engine, start);
+            observed.attempt();
             let result = closure.call_it(&txn).await;
-            let compacted = txn.into_view().is_compacted();
+            let view = txn.into_view();
+            observed.ran(&view);
             // A fixed revision is as compacted the next time.
-            if compacted && revision.is_none() && attempts.again_after_compaction() {
-                Engine::count(&self.engine.counters.retries);
+            if view.is_compacted() && revision.is_none() && attempts.again_after_compaction() {
                 continue;
             }
-            let value = result?;
-            Engine::count(&self.engine.counters.transactions);
-            return Ok(value);
+            return result;
         }
     }
 

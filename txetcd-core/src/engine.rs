@@ -29,6 +29,8 @@
 //!  conflict    what a refusal means for each transaction, and brings for its next attempt
 //! ```
 //!
+//! `telemetry` watches from outside what becomes of a transaction, and tells it to whoever runs the program.
+//!
 //! Two places carry the guarantees (`docs/guarantees.md`). Reads that count for conflicts go through
 //! [`View`](view::View) only. Whether a request was applied is decided in `committer` only.
 
@@ -52,11 +54,11 @@ pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod sequencer;
 pub(crate) mod snapshot;
+pub(crate) mod telemetry;
 pub(crate) mod view;
 pub(crate) mod write_set;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use txetcd_client::Client;
@@ -68,6 +70,7 @@ use lane::Lanes;
 use reader::Reader;
 use sequencer::Sequencer;
 use snapshot::Snapshot;
+use telemetry::Telemetry;
 
 /// The engine of one [`Database`](crate::Database), shared by its transactions.
 #[derive(Debug)]
@@ -79,7 +82,7 @@ pub(crate) struct Engine {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) sequencer: Sequencer,
     pub(crate) cached_tables: CachedTables,
-    pub(crate) counters: Counters,
+    pub(crate) telemetry: Telemetry,
     pub(crate) slots: Arc<Slots>,
     pub(crate) agreed: Agreed,
 }
@@ -114,6 +117,8 @@ pub(crate) struct Options {
     pub(crate) cache_bytes: usize,
     /// Whether transactions that meet at rows may be applied as one.
     pub(crate) merges: bool,
+    /// A transaction that takes so long is slow.
+    pub(crate) slow: Duration,
 }
 
 impl Default for Options {
@@ -125,21 +130,14 @@ impl Default for Options {
             cached: Vec::new(),
             cache_bytes: 256 << 20,
             merges: true,
+            slow: Duration::from_secs(1),
         }
     }
 }
 
-/// What happened since the database was connected.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) transactions: AtomicU64,
-    pub(crate) retries: AtomicU64,
-    pub(crate) conflicts: AtomicU64,
-}
-
 impl Engine {
     pub(crate) fn new(client: Client, options: Options) -> Self {
-        let Options { limits, policy, session_ttl, cached, cache_bytes, merges } = options;
+        let Options { limits, policy, session_ttl, cached, cache_bytes, merges, slow } = options;
         let limits = Limits { namespace: client.namespace().len(), ..limits };
         let reader = Arc::new(Reader::new(client.clone(), limits.ops));
         let lanes = Arc::new(Lanes::new(client.clone(), session_ttl));
@@ -151,7 +149,7 @@ impl Engine {
             lanes,
             sequencer: Sequencer::new(merges),
             cached_tables: CachedTables::new(cached, cache_bytes),
-            counters: Counters::default(),
+            telemetry: Telemetry::new(slow),
             slots: Arc::default(),
             agreed: Agreed::default(),
         }
@@ -160,9 +158,5 @@ impl Engine {
     /// The store as of the first read, or as of `revision`.
     pub(crate) fn snapshot(&self, revision: Option<i64>) -> Snapshot {
         Snapshot::new(self.reader.clone(), revision)
-    }
-
-    pub(crate) fn count(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -9,6 +9,7 @@ mod closure;
 use std::fmt;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
 use txetcd_client::{Error, Held, Lease, Result, deadline_after, error::Kind};
 
 pub use closure::TxnFn;
@@ -17,6 +18,7 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::committer::Outcome;
 use crate::engine::conflict::Conflict;
+use crate::engine::telemetry::{self, Observed};
 use crate::engine::view::{Start, View};
 
 /// What can be read through: a [`ReadTxn`] or a [`WriteTxn`].
@@ -123,9 +125,19 @@ impl WriteTxn {
     /// [`Error::is_too_large`] if etcd would not take it. After any error
     /// but [`Error::is_commit_unknown`] nothing was written.
     pub async fn commit(self) -> Result<i64> {
+        let engine = self.db.engine().clone();
+        let mut observed = engine.telemetry.observe(telemetry::Kind::Begin);
+        let span = observed.span();
+        let result = self.commit_observed(&mut observed).instrument(span).await;
+        observed.end(result)
+    }
+
+    async fn commit_observed(self, observed: &mut Observed<'_>) -> Result<i64> {
         let Self { view, db } = self;
         let engine = db.engine();
+        observed.attempt();
         let concluded = db.conclude(&view).await;
+        observed.ran(&view);
         if view.is_compacted() {
             return Err(Error::new(
                 Kind::Conflict,
@@ -133,16 +145,11 @@ impl WriteTxn {
             ));
         }
         let (attempt, leases) = view.finish(concluded?);
-        match engine.commit(attempt, leases, deadline_after(engine.policy.timeout)).await? {
-            Outcome::Committed(revision) => {
-                Engine::count(&engine.counters.transactions);
-                match revision {
-                    Some(revision) => Ok(revision),
-                    None => Ok(engine.client.revision_and_cluster().await?.0),
-                }
-            }
+        let deadline = deadline_after(engine.policy.timeout);
+        match observed.commit(engine, attempt, leases, deadline).await? {
+            Outcome::Committed(Some(revision)) => Ok(revision),
+            Outcome::Committed(None) => Ok(engine.client.revision_and_cluster().await?.0),
             Outcome::Conflict(conflict) => {
-                Engine::count(&engine.counters.conflicts);
                 db.agree_again(&conflict.schemas).await?;
                 Err(by_hand_conflict(&conflict))
             }

@@ -143,6 +143,13 @@ impl DatabaseBuilder {
         self
     }
 
+    /// A transaction that takes so long is logged, as a warning of `tracing`, with its tables, its attempts and the keys
+    /// it had conflicts at; 1 second unless said otherwise. `Duration::MAX` logs none.
+    pub fn slow_transaction(mut self, threshold: Duration) -> Self {
+        self.engine.slow = threshold;
+        self
+    }
+
     /// Connects.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! wait drive the same future, so that none depends on another one that may be dropped.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use futures_util::FutureExt as _;
@@ -21,6 +22,8 @@ type Answers = Arc<Mutex<Vec<Option<GetResponse>>>>;
 #[derive(Default)]
 pub(crate) struct Batch {
     open: Arc<Mutex<Option<Open>>>,
+    /// How many there have been.
+    count: AtomicU32,
 }
 
 struct Open {
@@ -29,6 +32,11 @@ struct Open {
 }
 
 impl Batch {
+    /// How many requests there have been, those that others share included.
+    pub(crate) fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// Reads, in one request with all others that are asked for at the same moment. The answers are in the order of
     /// the requests.
     pub(crate) async fn get(
@@ -39,9 +47,9 @@ impl Batch {
         let count = requests.len();
         let (first, answers) = {
             let mut open = lock(&self.open);
-            let batch = open.get_or_insert_with(|| Open {
-                requests: Vec::new(),
-                answers: send(Arc::downgrade(&self.open), snapshot.clone()),
+            let batch = open.get_or_insert_with(|| {
+                self.count.fetch_add(1, Ordering::Relaxed);
+                Open { requests: Vec::new(), answers: send(Arc::downgrade(&self.open), snapshot.clone()) }
             });
             let first = batch.requests.len();
             batch.requests.extend(requests);

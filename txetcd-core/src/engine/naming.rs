@@ -2,14 +2,15 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
 use txetcd_client::{Error, error::Kind};
 
 use super::bookkeeping::slot_of;
 use super::schema::{IndexMeta, TableSchema};
 
-/// The tables that a transaction touches, each with its slot.
+/// The tables that a transaction touches, each with its slot. Mostly there are few.
 #[derive(Clone, Default)]
-pub(crate) struct Tables(Vec<(u16, &'static dyn TableSchema)>);
+pub(crate) struct Tables(SmallVec<[(u16, &'static dyn TableSchema); 2]>);
 
 impl Tables {
     /// Adds a table, if it is not there.

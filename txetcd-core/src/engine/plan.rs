@@ -158,9 +158,9 @@ impl Extent {
     fn pieces(&self, revision: i64) -> Vec<Bounds> {
         let mut pieces = Vec::new();
         let mut start = self.bounds.start.clone();
-        let newer = self.rows.iter().filter(|(_, mark)| mark.mod_revision > revision && !self.coarse);
+        let newer = self.rows.iter().filter(|(_, mark)| mark.mod_revision > revision);
         let cuts: BTreeSet<&Vec<u8>> = newer.map(|(key, _)| key).chain(&self.own).collect();
-        for key in cuts {
+        for key in cuts.into_iter().filter(|_| !self.coarse) {
             pieces.push(Bounds::new(start, key.clone()));
             start = after(key);
         }

@@ -341,7 +341,7 @@ impl Engine {
         let mut sender = Sender { engine: &self, numbers: Vec::new(), has_ended: false };
         while let Some(group) = self.next_group() {
             sender.numbers.extend(group.units.iter().flat_map(|unit| &unit.numbers));
-            let settled = self.send(&group).await;
+            let settled = self.send_observed(&group).await;
             let pause = self.settle(group, settled);
             sender.numbers.clear();
             match pause {

@@ -75,8 +75,6 @@ struct State {
     origin: Origin,
     /// Whether the first read was of a cached table that could not be read there.
     wants_cache: bool,
-    /// Whether the store was asked.
-    asked: bool,
     known: Known,
     reads: ReadSet,
     writes: WriteSet,
@@ -171,7 +169,8 @@ impl View {
 
     pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> (Attempt, Leases) {
         let read = self.snapshot.get().and_then(Snapshot::revision);
-        let State { revision, origin, asked, reads, writes, tables, locks, leases, .. } =
+        let asked = self.requests() > 0;
+        let State { revision, origin, reads, writes, tables, locks, leases, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let source = match origin {
             Origin::Store | Origin::Open => Source::Store,
@@ -180,6 +179,16 @@ impl View {
         };
         let revision = read.or(revision);
         (Attempt { revision, source, reads, writes, tables, schemas, locks }, leases)
+    }
+
+    /// The tables that were touched.
+    pub(crate) fn tables(&self) -> Tables {
+        self.state().tables.clone()
+    }
+
+    /// How many requests were made to read, those that others share included.
+    pub(crate) fn requests(&self) -> u32 {
+        self.batch.count()
     }
 
     /// Whether the first read was of a cached table.
@@ -446,11 +455,7 @@ impl View {
     /// Asks the store, together with whoever asks at the same moment, and notes what an error means for the
     /// attempt.
     async fn fetch(&self, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
-        let revision = {
-            let mut state = self.state();
-            state.asked = true;
-            state.revision
-        };
+        let revision = self.state().revision;
         let snapshot = self.snapshot.get_or_init(|| self.engine.snapshot(revision));
         self.batch.get(snapshot, requests).await.map_err(|error| {
             if !error.is_compacted() {
