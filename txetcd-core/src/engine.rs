@@ -98,6 +98,24 @@ pub(crate) struct Limits {
     pub(crate) namespace: usize,
 }
 
+impl Limits {
+    /// How many operations a request has, but for those of the lane.
+    pub(crate) fn alone_ops(self) -> usize {
+        self.ops.saturating_sub(plan::LANE_OPS)
+    }
+
+    /// How many operations each of several units of a request has, with its witness. The other half is for what stands
+    /// around them.
+    pub(crate) fn unit_ops(self) -> usize {
+        self.ops / 2 - plan::LANE_OPS
+    }
+
+    /// How many units a request has: beside them stand the lane, and the generations of some tables.
+    pub(crate) fn units(self) -> usize {
+        self.ops / 2 - 8
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { ops: 128, bytes: 1536 * 1024, namespace: 0 }

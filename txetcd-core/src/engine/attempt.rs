@@ -84,8 +84,8 @@ impl Attempt {
     /// How many operations on a path its commit has at most, without those of a lane.
     pub(crate) fn ops(&self) -> usize {
         let Self { reads, writes, schemas, locks, .. } = self;
-        let ranges: usize = reads.ranges.iter().map(|range| 1 + 2 * range.rows.len()).sum();
-        let guards = reads.keys.len() + ranges + self.required().count() + schemas.len() + locks.len();
+        let read = reads.keys.len() + reads.range_guards();
+        let guards = read + self.required().count() + schemas.len() + locks.len();
         let cuts = writes.clears().len();
         guards.max(writes.rows().count() + cuts + self.generations().len())
     }

@@ -1,5 +1,7 @@
 //! [`Bounds`]: a range of etcd keys.
 
+use std::ops::Bound;
+
 use txetcd_client::KeySet;
 
 /// The keys from `start` up to `end`, which is not part of it.
@@ -46,6 +48,11 @@ impl Bounds {
 
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
         *self.start <= *key && *key < *self.end
+    }
+
+    /// The same, as maps that are sorted by keys take it. They panic if the end is before the start.
+    pub(crate) fn as_range(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
+        (Bound::Included(&self.start), Bound::Excluded(&self.end))
     }
 
     pub(crate) fn key_set(&self) -> KeySet {

@@ -125,18 +125,19 @@ impl Cache {
 
     /// The rows and versions as they are now, if they can be used.
     pub(crate) fn snapshot(&self) -> Option<CacheSnapshot> {
-        let rows = self.rows.clone().filter(|rows| rows.revision >= self.floor.max(self.awaited))?;
+        let rows = self.rows.clone().filter(|_| self.lacks().is_none())?;
         Some(CacheSnapshot { ranges: self.ranges.clone(), rows, versions: self.versions.clone() })
     }
 
-    /// The rows as they are now, if they can be used and have all that this process has committed; or else the revision
-    /// that they have to reach.
-    pub(crate) fn rows(&self) -> Result<CacheSnapshot, Option<i64>> {
-        let newest = self.committed.last_key_value().map(|(newest, _)| *newest);
-        match self.snapshot() {
-            Some(snapshot) if newest.is_none() => Ok(CacheSnapshot { versions: OrdMap::new(), ..snapshot }),
-            _ => Err(newest.max(self.lacks())),
-        }
+    /// The revision that the rows have to reach before they have all that this process has committed, if they have not.
+    pub(crate) fn is_behind(&self) -> Option<i64> {
+        self.committed.last_key_value().map(|(newest, _)| *newest).max(self.lacks())
+    }
+
+    /// The rows as they are now, if they can be used and have all that this process has committed.
+    pub(crate) fn committed_rows(&self) -> Option<CacheSnapshot> {
+        let snapshot = self.snapshot().filter(|_| self.committed.is_empty())?;
+        Some(CacheSnapshot { versions: OrdMap::new(), ..snapshot })
     }
 
     /// Whether a key is there, as far as the rows and versions say; `None` if they do not.
@@ -297,10 +298,7 @@ impl CacheSnapshot {
     /// At most so many rows at the beginning (or, in reverse, the end) of a range, and some more if they are versions.
     pub(crate) fn page(&self, bounds: &Bounds, reverse: bool, limit: usize) -> CachedPage {
         let mut covered = bounds.clone();
-        let mut stored = self.rows.rows.range::<_, [u8]>((
-            std::ops::Bound::Included(&*bounds.start),
-            std::ops::Bound::Excluded(&*bounds.end),
-        ));
+        let mut stored = self.rows.rows.range::<_, [u8]>(bounds.as_range());
         let mut rows = BTreeMap::new();
         while let Some(Stored(kv)) = if reverse { stored.next_back() } else { stored.next() } {
             if rows.len() == limit {
@@ -313,10 +311,7 @@ impl CacheSnapshot {
             }
             rows.insert(kv.key(), (Some(kv), Mark::of(Some(kv), true)));
         }
-        let versions = self.versions.range::<_, [u8]>((
-            std::ops::Bound::Included(&*covered.start),
-            std::ops::Bound::Excluded(&*covered.end),
-        ));
+        let versions = self.versions.range::<_, [u8]>(covered.as_range());
         for (key, version) in versions {
             rows.insert(key, (version.row.as_ref(), version.mark()));
         }

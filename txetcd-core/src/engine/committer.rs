@@ -21,7 +21,7 @@ use super::Engine;
 use super::bookkeeping::generation_key;
 use super::conflict::{Conflict, Findings};
 use super::lane::{Lane, Turn, number_in};
-use super::plan::{LANE_OPS, Plan, Question};
+use super::plan::{Plan, Question};
 use super::sequencer::formation::Group;
 
 /// The time that settling a lost answer has at least, however close the deadline is.
@@ -137,7 +137,7 @@ impl Engine {
                         Ok(None) => turn.abandon().await,
                         Ok(Some(_)) => {
                             turn.done();
-                            return if group.units.iter().map(|unit| unit.numbers.len()).sum::<usize>() > 1 {
+                            return if group.len() > 1 {
                                 Settled::NotApplied(error)
                             } else {
                                 Settled::RowLeaseLost
@@ -180,8 +180,8 @@ impl Engine {
         let mut all = BTreeSet::new();
         let mut units = Vec::with_capacity(group.units.len());
         for unit in &group.units {
-            let budget = self.limits.ops / 2 - LANE_OPS;
-            let Plan { txn, generations, questions } = Plan::of(&unit.attempts, &group.committed, budget)?;
+            let Plan { txn, generations, questions } =
+                Plan::of(&unit.attempts, &group.committed, self.limits.unit_ops())?;
             all.extend(generations);
             units.push((txn, questions));
         }

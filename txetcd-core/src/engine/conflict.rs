@@ -205,6 +205,11 @@ impl Conflict {
         }
     }
 
+    /// What it has read of this process's own copies and plans did not come about.
+    pub(crate) fn let_down(attempt: &Attempt) -> Self {
+        Self { is_local: true, ..Self::to_be_read_anew(attempt) }
+    }
+
     /// Another transaction of this process was before it. What it wrote is known, if it has been committed.
     pub(crate) fn local(key: &[u8], attempt: &Attempt, now: Option<(i64, Option<Arc<KeyValue>>)>) -> Self {
         let mut known = Known::default();

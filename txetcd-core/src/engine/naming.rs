@@ -13,12 +13,14 @@ use super::schema::{IndexMeta, TableSchema};
 pub(crate) struct Tables(SmallVec<[(u16, &'static dyn TableSchema); 2]>);
 
 impl Tables {
-    /// Adds a table, if it is not there.
-    pub(crate) fn enlist(&mut self, slot: u16, schema: &'static dyn TableSchema) {
+    /// Adds a table. Whether it was not there.
+    pub(crate) fn enlist(&mut self, slot: u16, schema: &'static dyn TableSchema) -> bool {
         let is_known = |(known, other): &(u16, &dyn TableSchema)| *known == slot && other.id() == schema.id();
-        if !self.0.iter().any(is_known) {
+        let is_new = !self.0.iter().any(is_known);
+        if is_new {
             self.0.push((slot, schema));
         }
+        is_new
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, &'static dyn TableSchema)> {

@@ -114,7 +114,7 @@ impl Plan {
 
     /// Plans a unit that is a request of its own, but for the lane's part, and refuses what is too large for one.
     pub(crate) fn alone(members: &[Arc<Attempt>], committed: &Committed, limits: Limits) -> Result<Self> {
-        let plan = Self::of(members, committed, limits.ops.saturating_sub(LANE_OPS))?;
+        let plan = Self::of(members, committed, limits.alone_ops())?;
         let size = plan.txn.request_size(limits.namespace) + LANE_BYTES;
         if size > limits.bytes {
             return Err(Error::new(

@@ -75,6 +75,11 @@ impl ReadSet {
         self.keys.is_empty() && self.ranges.is_empty()
     }
 
+    /// How many guards the ranges need at most: a row that this process has written since cuts its range in two.
+    pub(crate) fn range_guards(&self) -> usize {
+        self.ranges.iter().map(|range| 1 + 2 * range.rows.len()).sum()
+    }
+
     pub(crate) fn add_key(&mut self, key: &[u8], mark: Mark) {
         self.keys.insert(key.to_vec(), mark);
     }

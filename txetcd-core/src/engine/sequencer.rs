@@ -31,14 +31,13 @@ use txetcd_client::{Error, Result, error::Kind};
 
 use super::Engine;
 use super::attempt::{Attempt, Source};
-use super::cache::bytes::Bytes;
 use super::cache::ranges::Ranges;
-use super::cache::{CacheSnapshot, Step};
+use super::cache::{Cache, CacheSnapshot, Step};
 use super::committer::{Outcome, Settled, Verdicts};
 use super::conflict::{Conflict, Findings, Verdict};
 use super::leases::Leases;
 use super::lock::lock;
-use super::plan::{Committed, LANE_OPS, Plan};
+use super::plan::{Committed, Plan};
 use super::view::Start;
 use super::write_set::WriteSet;
 use formation::{Group, Shape, Unit};
@@ -84,6 +83,13 @@ struct State {
     heard: Option<Instant>,
 }
 
+impl State {
+    /// The cache, if it follows the store at this moment.
+    fn cache(&self) -> Option<&Cache> {
+        self.is_current.load(Ordering::Relaxed).then_some(&self.order.cache)
+    }
+}
+
 /// Somebody who sends groups. If it is gone before its end, because its runtime has stopped, nobody will know what became
 /// of what it has sent.
 struct Sender<'e> {
@@ -127,18 +133,14 @@ impl Sequencer {
 
     /// What the cache has now, unless it lags behind.
     pub(crate) fn cached(&self) -> Option<CacheSnapshot> {
-        let state = lock(&self.state);
-        if state.is_current.load(Ordering::Relaxed) { state.order.cache.snapshot() } else { None }
+        lock(&self.state).cache()?.snapshot()
     }
 
     /// Waits until the cache has what this process has written to its tables past it, unless that takes too long.
     pub(crate) async fn catch_up(&self) {
-        let lacks = {
-            let state = lock(&self.state);
-            state.order.cache.lacks().filter(|_| state.is_current.load(Ordering::Relaxed))
-        };
+        let lacks = lock(&self.state).cache().and_then(Cache::lacks);
         if let Some(revision) = lacks
-            && self.cached_at_least(revision).await.is_none()
+            && !self.reaches(revision).await
         {
             lock(&self.state).order.cache.stop_waiting();
         }
@@ -152,24 +154,16 @@ impl Sequencer {
     /// The cached rows with all that this process has committed, and when the cache last heard of the store. `None` if
     /// they cannot be had soon.
     pub(crate) async fn cached_rows(&self) -> Option<(CacheSnapshot, Instant)> {
-        let rows = || {
-            let state = lock(&self.state);
-            let heard = state.heard.filter(|_| state.is_current.load(Ordering::Relaxed)).ok_or(None)?;
-            Ok((state.order.cache.rows()?, heard))
-        };
-        match rows() {
-            Ok(rows) => Some(rows),
-            Err(Some(revision)) => {
-                self.cached_at_least(revision).await;
-                rows().ok()
-            }
-            Err::<_, Option<i64>>(None) => None,
+        let behind = lock(&self.state).cache().and_then(Cache::is_behind);
+        if let Some(revision) = behind {
+            self.reaches(revision).await;
         }
+        let state = lock(&self.state);
+        Some((state.cache()?.committed_rows()?, state.heard?))
     }
 
-    /// What the cache has as soon as it has reached this revision. `None` if that takes too long, or if it is not known
-    /// what revision it has.
-    pub(crate) async fn cached_at_least(&self, revision: i64) -> Option<CacheSnapshot> {
+    /// Waits until the cache has reached this revision, unless that takes too long. Whether it can be read then.
+    async fn reaches(&self, revision: i64) -> bool {
         let reached = async {
             loop {
                 let moved = self.moved.notified();
@@ -180,8 +174,7 @@ impl Sequencer {
                 moved.await;
             }
         };
-        tokio::time::timeout(CACHE_PATIENCE, reached).await.ok()?;
-        self.cached()
+        tokio::time::timeout(CACHE_PATIENCE, reached).await.is_ok() && self.cached().is_some()
     }
 
     /// Caches these ranges from now on, in place of others, as long as something follows them.
@@ -191,9 +184,9 @@ impl Sequencer {
         state.order.restart_cache(ranges);
     }
 
-    /// How much is cached.
-    pub(crate) fn cached_bytes(&self) -> Bytes {
-        lock(&self.state).order.cache.bytes().clone()
+    /// The slot of which most is cached, if more than so many bytes are.
+    pub(crate) fn largest_beyond(&self, most: usize) -> Option<u16> {
+        lock(&self.state).order.cache.bytes().largest_beyond(most)
     }
 
     /// Lets the cached rows go through a step, now or as soon as they may, if it comes from the feed of this flag.
@@ -275,7 +268,7 @@ impl Engine {
                 return Start::Cache;
             }
             if let Some(by) = conflict.changed_by
-                && self.sequencer.cached_at_least(by).await.is_some()
+                && self.sequencer.reaches(by).await
             {
                 return Start::Cache;
             }
@@ -289,7 +282,7 @@ impl Engine {
 
     /// Whether an attempt has to be a request of its own. Refuses what is too large for one.
     fn is_large(&self, attempt: &Arc<Attempt>) -> Result<bool> {
-        let is_large = attempt.ops() > self.limits.ops.saturating_sub(LANE_OPS)
+        let is_large = attempt.ops() > self.limits.alone_ops()
             || attempt.size(self.limits.namespace) > self.limits.bytes / 2;
         if is_large {
             Plan::alone(std::slice::from_ref(attempt), &Committed::new(), self.limits)?;
@@ -334,7 +327,7 @@ impl Engine {
         }
     }
 
-    /// Sends groups one after the other as long as there are any, and not more senders than are of use.
+    /// Sends groups one after the other as long as there are any.
     async fn send_groups(self: Arc<Self>) {
         // Whoever is about to finish at this moment can join.
         tokio::task::yield_now().await;
@@ -373,7 +366,7 @@ impl Engine {
         let limits = self.limits;
         let nests = !state.refuses_nested && limits.ops >= 32;
         let joins = state.careful == 0;
-        let units = if joins || !nests { 1 } else { limits.ops / 2 - 8 };
+        let units = if joins || !nests { 1 } else { limits.units() };
         Shape { limits, units, joins, merges: self.sequencer.merges }
     }
 

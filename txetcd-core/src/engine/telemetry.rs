@@ -155,7 +155,7 @@ impl Telemetry {
 impl Engine {
     /// Sends a group in a span of its own.
     pub(super) async fn send_observed(self: &Arc<Self>, group: &Group) -> Settled {
-        let transactions = group.units.iter().map(|unit| unit.numbers.len()).sum();
+        let transactions = group.len();
         let span = tracing::debug_span!(
             "group",
             transactions,

@@ -228,8 +228,10 @@ impl View {
 
     /// Remembers a table that the transaction touches.
     pub(crate) fn enlist(&self, slot: u16, schema: &'static dyn TableSchema) {
-        self.state().tables.enlist(slot, schema);
-        self.engine.cached_tables.want(&self.engine, slot, schema);
+        let is_new = self.state().tables.enlist(slot, schema);
+        if is_new {
+            self.engine.cached_tables.want(&self.engine, slot, schema);
+        }
     }
 
     /// The tables that are written, with their slots.

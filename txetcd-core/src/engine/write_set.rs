@@ -201,7 +201,7 @@ impl WriteSet {
         &'s self,
         bounds: &Bounds,
     ) -> impl Iterator<Item = (&'s [u8], &'s Own)> + use<'s> {
-        let rows = (!bounds.is_empty()).then(|| self.rows.range(bounds.start.clone()..bounds.end.clone()));
+        let rows = (!bounds.is_empty()).then(|| self.rows.range::<[u8], _>(bounds.as_range()));
         rows.into_iter().flatten().map(|(key, own)| (key.as_slice(), own))
     }
 

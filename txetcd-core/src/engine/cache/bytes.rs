@@ -7,7 +7,7 @@ use txetcd_client::KeyValue;
 use crate::engine::bookkeeping::slot_of;
 
 /// The bytes of keys and values, by slot.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Bytes {
     by_slot: BTreeMap<u16, usize>,
     total: usize,
@@ -26,13 +26,10 @@ impl Bytes {
         }
     }
 
-    pub(crate) fn total(&self) -> usize {
-        self.total
-    }
-
-    /// The slot that has most.
-    pub(crate) fn largest(&self) -> Option<u16> {
-        self.by_slot.iter().max_by_key(|(_, bytes)| **bytes).map(|(slot, _)| *slot)
+    /// The slot that has most, if there are more than so many bytes in all.
+    pub(crate) fn largest_beyond(&self, most: usize) -> Option<u16> {
+        let largest = self.by_slot.iter().max_by_key(|(_, bytes)| **bytes);
+        largest.filter(|_| self.total > most).map(|(slot, _)| *slot)
     }
 }
 

@@ -155,7 +155,7 @@ impl Feed {
                 follow::Step::Rows(rows) => {
                     rows.iter().for_each(|kv| listing.bytes.add(kv));
                     listing.rows.extend(rows);
-                    if self.gives_up(&engine, &listing.bytes) {
+                    if self.gives_up(&engine, listing.bytes.largest_beyond(self.most_bytes)) {
                         return Ok(());
                     }
                 }
@@ -168,7 +168,7 @@ impl Feed {
                     let mut events = response.into_events();
                     events.retain(|event| self.ranges.covers(event.key()));
                     engine.sequencer.step(&current, Step::Changes(revision, events));
-                    if self.gives_up(&engine, &engine.sequencer.cached_bytes()) {
+                    if self.gives_up(&engine, engine.sequencer.largest_beyond(self.most_bytes)) {
                         return Ok(());
                     }
                 }
@@ -176,13 +176,12 @@ impl Feed {
         }
     }
 
-    /// Whether this is more than may be cached; then it goes on with another feed, without the largest table.
-    fn gives_up(&self, engine: &Arc<Engine>, bytes: &Bytes) -> bool {
-        let largest = bytes.largest().filter(|_| bytes.total() > self.most_bytes);
-        if let Some(slot) = largest {
+    /// Whether a table is too large; then it goes on with another feed, without that one.
+    fn gives_up(&self, engine: &Arc<Engine>, too_large: Option<u16>) -> bool {
+        if let Some(slot) = too_large {
             engine.cached_tables.give_up(engine, slot);
         }
-        largest.is_some()
+        too_large.is_some()
     }
 }
 

@@ -10,7 +10,6 @@
 //! disturbance they are as many units as they can be for a while, so that the next one hits as few as possible.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -19,7 +18,7 @@ use tokio::time::Instant;
 use crate::engine::Limits;
 use crate::engine::attempt::Attempt;
 use crate::engine::bounds::Bounds;
-use crate::engine::plan::{Committed, LANE_BYTES, LANE_OPS};
+use crate::engine::plan::{Committed, LANE_BYTES};
 use crate::engine::read_set::{Mark, RangeRead};
 
 use super::order::{Member, Order, Place};
@@ -33,6 +32,13 @@ pub(in crate::engine) struct Group {
     pub(in crate::engine) deadline: Instant,
     /// The last one.
     pub(in crate::engine) latest: Instant,
+}
+
+impl Group {
+    /// How many members it has.
+    pub(in crate::engine) fn len(&self) -> usize {
+        self.units.iter().map(|unit| unit.numbers.len()).sum()
+    }
 }
 
 /// Members that are applied as a whole or not at all.
@@ -57,7 +63,7 @@ pub(super) struct Shape {
 impl Shape {
     /// How many operations on a path a unit may have.
     fn unit_ops(&self) -> usize {
-        if self.units == 1 { self.limits.ops.saturating_sub(LANE_OPS) } else { self.limits.ops / 2 - 1 }
+        if self.units == 1 { self.limits.alone_ops() } else { self.limits.unit_ops() }
     }
 }
 
@@ -191,9 +197,7 @@ impl<'o> Formation<'o> {
             if bounds.is_empty() {
                 continue;
             }
-            for (_, users) in
-                self.keys.range::<[u8], _>((Bound::Included(&*bounds.start), Bound::Excluded(&*bounds.end)))
-            {
+            for (_, users) in self.keys.range::<[u8], _>(bounds.as_range()) {
                 users.writer.into_iter().for_each(&mut meet);
                 users.readers.iter().filter(|_| clears).for_each(|spot| meet(*spot));
             }
@@ -213,9 +217,7 @@ impl<'o> Formation<'o> {
             writer(key).is_none_or(|users| mark.writer() == Some(users.number))
         };
         let has_seen_range = |range: &RangeRead| {
-            let bounds = &range.bounds;
-            let keys =
-                self.keys.range::<[u8], _>((Bound::Included(&*bounds.start), Bound::Excluded(&*bounds.end)));
+            let keys = self.keys.range::<[u8], _>(range.bounds.as_range());
             keys.filter(|(_, users)| users.writer.is_some()).all(|(key, users)| {
                 range.rows.get(*key).is_some_and(|mark| mark.writer() == Some(users.number))
             })
@@ -333,11 +335,9 @@ impl<'o> Formation<'o> {
         // What the unit itself is about to write needs no guard.
         let guarded = |key: &[u8], is_own: bool| !is_own || is_new(key);
         let keys = reads.keys.iter().filter(|(key, mark)| guarded(key, mark.writer().is_some())).count();
-        // A row that this process wrote since cuts its range in two.
-        let ranges: usize = reads.ranges.iter().map(|range| 1 + 2 * range.rows.len()).sum();
         Forming {
             numbers: Vec::new(),
-            guards: keys + ranges + attempt.required().count() + locks.len(),
+            guards: keys + reads.range_guards() + attempt.required().count() + locks.len(),
             ops: writes.rows().filter(|(key, _)| is_new(key)).count() + writes.clears().len(),
             generations: attempt.generations(),
             schemas: schemas.iter().map(|schema| schema.slot).collect(),

@@ -199,7 +199,7 @@ impl Order {
             note(key, self.relation(key, *mark, as_of, attempt.source), true)?;
         }
         for range in &attempt.reads.ranges {
-            let written = self.written.range(range.bounds.start.clone()..range.bounds.end.clone());
+            let written = self.written.range::<[u8], _>(range.bounds.as_range());
             for (key, writer) in written {
                 let mark = range.rows.get(key).copied();
                 if mark.is_none() && matches!(writer.wrote, Wrote::Deleted) {
@@ -392,9 +392,7 @@ impl Order {
             let Some(member) = self.members.get_mut(&number) else { continue };
             let fates = &self.numbers;
             let conflict = if member.attempt.writers().any(|writer| fates.fate(writer) == Fate::Failed) {
-                let mut conflict = Conflict::to_be_read_anew(&member.attempt);
-                conflict.is_local = true;
-                conflict
+                Conflict::let_down(&member.attempt)
             } else {
                 let is_open = |after: &After| fates.fate(after.number) == Fate::Open;
                 let Some(After { key, .. }) =
@@ -488,8 +486,7 @@ impl Order {
                 return;
             }
             let failed = concerned.into_iter().filter_map(|number| {
-                let mut conflict = Conflict::to_be_read_anew(&self.members.get(&number)?.attempt);
-                conflict.is_local = true;
+                let conflict = Conflict::let_down(&self.members.get(&number)?.attempt);
                 Some((number, Ok(Outcome::Conflict(conflict))))
             });
             self.fail(failed.collect::<Vec<_>>());
