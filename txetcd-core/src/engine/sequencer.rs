@@ -41,7 +41,7 @@ use super::plan::{Committed, Plan};
 use super::view::Start;
 use super::write_set::WriteSet;
 use formation::{Group, Shape, Unit};
-use order::Order;
+use order::{Accepted, Order};
 
 /// How long a transaction waits at most for the answer to another request before it leaves with one of its own.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -239,15 +239,22 @@ impl Engine {
         let alone = self.is_large(&attempt)?;
         let given = leases.given();
         let (answer, outcome) = oneshot::channel();
-        {
+        let accepted = {
             let mut state = lock(&self.sequencer.state);
-            if let Err(conflict) = state.order.accept(attempt, leases, deadline, alone, answer) {
-                return Ok(Outcome::Conflict(*conflict));
+            let accepted = state.order.accept(attempt, leases, deadline, alone, answer);
+            if matches!(accepted, Ok(Accepted::Member)) {
+                self.dispatch(&mut state);
             }
-            self.dispatch(&mut state);
-        }
-        let outcome = outcome
-            .await
+            accepted
+        };
+        let settled = match accepted {
+            Err(conflict) => return Ok(Outcome::Conflict(*conflict)),
+            Ok(Accepted::Member) => outcome.await,
+            Ok(Accepted::Overtaken) => tokio::time::timeout_at(deadline, outcome)
+                .await
+                .map_err(|_| self.out_of_time("waiting for others"))?,
+        };
+        let outcome = settled
             .map_err(|_| Error::new(Kind::CommitUnknown, "the runtime stopped in the middle of a commit"))?;
         if let Ok(Outcome::Conflict(Conflict { revision: None, is_local: false, .. })) = &outcome {
             Leases::check_given(&given).await?;

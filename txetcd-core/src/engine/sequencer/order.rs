@@ -37,6 +37,7 @@ pub(super) type Answer = oneshot::Sender<Result<Outcome>>;
 #[derive(Debug, Default)]
 pub(super) struct Order {
     pub(super) members: BTreeMap<u64, Member>,
+    overtaken: Vec<Overtaken>,
     pub(super) numbers: Numbers,
     pub(super) cache: Cache,
     in_flight: usize,
@@ -62,8 +63,8 @@ pub(super) struct Member {
     pub(super) alone: bool,
     /// What it makes of cached rows, if others may read it before it is committed.
     versions: Option<Versions>,
-    /// Members before it that have to be settled first.
-    pub(super) after: Vec<After>,
+    /// Members before it that have to be settled first: they write what this one requires to be there, or not.
+    pub(super) after: Vec<u64>,
     answer: Answer,
 }
 
@@ -73,13 +74,29 @@ pub(super) enum Place {
     InFlight,
 }
 
-/// An earlier member that writes what this one has to do with, in a way that it has not seen.
+/// A transaction that has read what a member is about to replace. It will not be committed, so nobody has to do with
+/// what it writes; once that member is settled, it is told what is there then.
 #[derive(Debug)]
-pub(super) struct After {
-    pub(super) number: u64,
+struct Overtaken {
+    attempt: Arc<Attempt>,
+    by: u64,
     key: Vec<u8>,
-    /// Whether this one has read what was there before.
-    has_read: bool,
+    answer: Answer,
+}
+
+/// What became of a transaction that was to be taken in.
+pub(super) enum Accepted {
+    Member,
+    Overtaken,
+}
+
+/// Members that an attempt has to do with, in a way that it has not seen.
+#[derive(Default)]
+struct Related {
+    /// Those that it has to wait for.
+    after: Vec<u64>,
+    /// The first that replaces what it has read, and where.
+    overtaken: Option<(u64, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -109,12 +126,13 @@ enum Relation {
     Fresh,
     /// It has been replaced since, by this in this revision, if that is known.
     Stale(Option<(i64, Option<Arc<KeyValue>>)>),
-    /// It will be replaced if this transaction is committed.
+    /// It will be replaced if this member is committed.
     Before(u64),
 }
 
 impl Order {
-    /// Takes a transaction in, behind all others; or says what it is in conflict with, within this process.
+    /// Takes a transaction in, behind all others; or says what it is in conflict with, within this process, at once or as
+    /// soon as that is settled.
     pub(super) fn accept(
         &mut self,
         attempt: Arc<Attempt>,
@@ -122,8 +140,12 @@ impl Order {
         deadline: Instant,
         alone: bool,
         answer: Answer,
-    ) -> Result<(), Box<Conflict>> {
-        let after = self.relate(&attempt)?;
+    ) -> Result<Accepted, Box<Conflict>> {
+        let Related { after, overtaken } = self.relate(&attempt)?;
+        if let Some((by, key)) = overtaken {
+            self.overtaken.push(Overtaken { attempt, by, key, answer });
+            return Ok(Accepted::Overtaken);
+        }
         let number = self.numbers.next();
         if self.numbers.are_many() {
             let oldest =
@@ -139,7 +161,7 @@ impl Order {
         let (since, place) = (Instant::now(), Place::Waiting);
         let member = Member { attempt, leases, deadline, since, place, alone, versions, after, answer };
         self.members.insert(number, member);
-        Ok(())
+        Ok(Accepted::Member)
     }
 
     /// Caches other ranges. What nobody can check any more does not stay readable.
@@ -183,20 +205,21 @@ impl Order {
         Some(member)
     }
 
-    /// Members before an attempt that it has to wait for.
-    fn relate(&self, attempt: &Attempt) -> Result<Vec<After>, Box<Conflict>> {
-        let mut after = Vec::new();
-        let mut note = |key: &[u8], relation: Relation, has_read: bool| match relation {
+    fn relate(&self, attempt: &Attempt) -> Result<Related, Box<Conflict>> {
+        let mut related = Related::default();
+        let mut note = |key: &[u8], relation: Relation| match relation {
             Relation::Fresh => Ok(()),
             Relation::Stale(now) => Err(Box::new(Conflict::local(key, attempt, now))),
             Relation::Before(number) => {
-                after.push(After { number, key: key.to_vec(), has_read });
+                if related.overtaken.as_ref().is_none_or(|(first, _)| number < *first) {
+                    related.overtaken = Some((number, key.to_vec()));
+                }
                 Ok(())
             }
         };
         let as_of = attempt.revision.unwrap_or(0);
         for (key, mark) in &attempt.reads.keys {
-            note(key, self.relation(key, *mark, as_of, attempt.source), true)?;
+            note(key, self.relation(key, *mark, as_of, attempt.source))?;
         }
         for range in &attempt.reads.ranges {
             let written = self.written.range::<[u8], _>(range.bounds.as_range());
@@ -206,19 +229,19 @@ impl Order {
                     continue;
                 }
                 let mark = mark.unwrap_or(Mark::ABSENT);
-                note(key, self.relation(key, mark, as_of, attempt.source), true)?;
+                note(key, self.relation(key, mark, as_of, attempt.source))?;
             }
             // A row of which something was read that then did not come about.
             for (key, mark) in range.rows.iter().filter(|(_, mark)| mark.writer().is_some()) {
-                note(key, self.relation(key, *mark, as_of, attempt.source), true)?;
+                note(key, self.relation(key, *mark, as_of, attempt.source))?;
             }
         }
         for key in attempt.required() {
             if let Some(Writer { number, committed: None, .. }) = self.written.get(key) {
-                note(key, Relation::Before(*number), false)?;
+                related.after.push(*number);
             }
         }
-        Ok(after)
+        Ok(related)
     }
 
     fn relation(&self, key: &[u8], mark: Mark, as_of: i64, source: Source) -> Relation {
@@ -310,7 +333,7 @@ impl Order {
 
     /// A unit of members was applied in this revision.
     pub(super) fn commit(&mut self, unit: &[u64], revision: i64) {
-        let is_waited_for = self.members.values().any(|member| !member.after.is_empty());
+        let any_overtaken = !self.overtaken.is_empty();
         let mut replaced = Replaced::new();
         for number in unit {
             let Some(mut member) = self.remove(*number) else { continue };
@@ -322,7 +345,7 @@ impl Order {
                     writer.committed = Some(revision);
                     self.remembered.push_back((key.to_vec(), *number));
                 }
-                if is_waited_for {
+                if any_overtaken {
                     let wrote = Wrote::of(own, &member.attempt, key);
                     replaced
                         .insert(key.to_vec(), Writer { number: *number, committed: Some(revision), wrote });
@@ -349,8 +372,9 @@ impl Order {
                 self.written.remove(&key);
             }
         }
-        if is_waited_for && self.fail_dependent(&replaced) {
-            self.rebuild();
+        self.tell_overtaken(&replaced);
+        for member in self.members.values_mut() {
+            member.after.retain(|number| self.numbers.fate(*number) == Fate::Open);
         }
     }
 
@@ -374,42 +398,41 @@ impl Order {
             drop(member.answer.send(answer));
         }
         if any {
-            self.fail_dependent(&Replaced::new());
+            self.fail_dependent();
             self.rebuild();
+            self.tell_overtaken(&Replaced::new());
         }
     }
 
-    /// Ends those that have read what one that failed was about to write; and those that have read what one was about to
-    /// replace that is settled now, by this if it was applied. (If it was not, there may be others that they have not
-    /// seen either.) Whether there were any.
+    /// Ends those that have read what one that failed was about to write.
     ///
     /// A member depends on earlier ones only, so that going through them in order finds all. None of those found is in
     /// flight: a request has all that its members rely on, or that is settled.
-    fn fail_dependent(&mut self, replaced: &Replaced) -> bool {
-        let before = self.members.len();
+    fn fail_dependent(&mut self) {
         let numbers: Vec<u64> = self.members.keys().copied().collect();
         for number in numbers {
             let Some(member) = self.members.get_mut(&number) else { continue };
             let fates = &self.numbers;
-            let conflict = if member.attempt.writers().any(|writer| fates.fate(writer) == Fate::Failed) {
-                Conflict::let_down(&member.attempt)
-            } else {
-                let is_open = |after: &After| fates.fate(after.number) == Fate::Open;
-                let Some(After { key, .. }) =
-                    member.after.iter().find(|after| after.has_read && !is_open(after))
-                else {
-                    member.after.retain(is_open);
-                    continue;
-                };
-                let now = replaced.get(key).and_then(|writer| Some((writer.committed?, writer.row(key)?)));
-                Conflict::local(key, &member.attempt, now)
-            };
+            if !member.attempt.writers().any(|writer| fates.fate(writer) == Fate::Failed) {
+                member.after.retain(|after| fates.fate(*after) == Fate::Open);
+                continue;
+            }
+            let conflict = Conflict::let_down(&member.attempt);
             if let Some(member) = self.remove(number) {
                 self.numbers.settle(number, Fate::Failed);
                 drop(member.answer.send(Ok(Outcome::Conflict(conflict))));
             }
         }
-        self.members.len() < before
+    }
+
+    /// Tells those that were overtaken by members that are settled what is there now, if it was just written. (If that
+    /// member was not applied, there may be others that they have not seen either.)
+    fn tell_overtaken(&mut self, replaced: &Replaced) {
+        let is_settled = |overtaken: &mut Overtaken| self.numbers.fate(overtaken.by) != Fate::Open;
+        for Overtaken { attempt, key, answer, .. } in self.overtaken.extract_if(.., is_settled) {
+            let now = replaced.get(&key).and_then(|writer| Some((writer.committed?, writer.row(&key)?)));
+            drop(answer.send(Ok(Outcome::Conflict(Conflict::local(&key, &attempt, now)))));
+        }
     }
 
     /// Works out anew what the members write.
