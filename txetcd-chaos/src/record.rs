@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,12 @@ pub enum Event {
 }
 
 /// Where a process writes its record.
-pub struct Recorder(Mutex<File>);
+pub struct Recorder(Mutex<Sink>);
+
+enum Sink {
+    File(File),
+    Memory(Vec<Entry>),
+}
 
 impl Recorder {
     /// A new record.
@@ -73,7 +78,24 @@ impl Recorder {
     ///
     /// If the file cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        OpenOptions::new().create_new(true).append(true).open(path).map(|file| Self(Mutex::new(file)))
+        OpenOptions::new().create_new(true).append(true).open(path).map(|file| Self::new(Sink::File(file)))
+    }
+
+    /// A record that is not stored.
+    pub(crate) fn in_memory() -> Self {
+        Self::new(Sink::Memory(Vec::new()))
+    }
+
+    fn new(sink: Sink) -> Self {
+        Self(Mutex::new(sink))
+    }
+
+    /// Takes out what was not stored.
+    pub(crate) fn take(&self) -> Vec<Entry> {
+        match &mut *self.sink() {
+            Sink::File(_) => Vec::new(),
+            Sink::Memory(entries) => std::mem::take(entries),
+        }
     }
 
     /// Writes an entry down. It is kept if the process is killed after this.
@@ -82,13 +104,18 @@ impl Recorder {
     ///
     /// If it cannot be written: a run without its record proves nothing.
     pub fn write(&self, entry: &Entry) {
-        let mut line = serde_json::to_vec(entry).expect("an entry in JSON");
-        line.push(b'\n');
-        self.0
-            .lock()
-            .expect("no panic while writing")
-            .write_all(&line)
-            .expect("a record that can be written");
+        match &mut *self.sink() {
+            Sink::File(file) => {
+                let mut line = serde_json::to_vec(entry).expect("an entry in JSON");
+                line.push(b'\n');
+                file.write_all(&line).expect("a record that can be written");
+            }
+            Sink::Memory(entries) => entries.push(entry.clone()),
+        }
+    }
+
+    fn sink(&self) -> MutexGuard<'_, Sink> {
+        self.0.lock().expect("no panic while writing")
     }
 }
 
@@ -133,6 +160,7 @@ impl Records {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
     use std::io::Write as _;
 
     use super::{Entry, Event, Recorder, Records};
@@ -156,7 +184,7 @@ mod tests {
         recorder.write(&Entry::Lists(done.clone()));
         recorder.write(&Entry::Event(Event::Pushed { number: 3 }));
         recorder.write(&Entry::Lists(begun(2)));
-        recorder.0.lock().unwrap().write_all(b"{\"Lists\":{\"proc").unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"Lists\":{\"proc").unwrap();
         let mut records = Records::default();
         records.add(&path).unwrap();
         assert_eq!(records.lists.into_values().collect::<Vec<_>>(), [done, begun(2)]);

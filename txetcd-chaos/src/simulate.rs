@@ -95,7 +95,9 @@ async fn live(settings: Settings, mut random: fastrand::Rng) -> Run {
 }
 
 async fn phases(record: &Record, random: &mut fastrand::Rng) {
-    let Ok(store) = Store::builder().memory_on_runtime() else {
+    let Ok(store) =
+        Store::builder().watch_message_bytes(record.settings.watch_message_bytes).memory_on_runtime()
+    else {
         return record.violation("there is no store in memory");
     };
     workload::prepare(&store, record).await;

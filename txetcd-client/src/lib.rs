@@ -27,6 +27,8 @@ mod op;
 mod session;
 mod stats;
 mod submit;
+#[doc(hidden)]
+pub mod teeth;
 mod transport;
 mod txn;
 mod watch;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::Instrument as _;
+use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Client, Error, Result, error::Kind};
 
 pub use builder::DatabaseBuilder;
@@ -289,7 +290,8 @@ impl Database {
     {
         let mut attempts = self.engine.policy.start();
         loop {
-            let start = revision.map_or(Start::Store, |revision| Start::At(revision, Known::default()));
+            let newest = if planted(Bug::StaleReads) { Start::Cache } else { Start::Store };
+            let start = revision.map_or(newest, |revision| Start::At(revision, Known::default()));
             let txn = ReadTxn::new(&self.engine, start);
             observed.attempt();
             let result = closure.call_it(&txn).await;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::engine::WriterHome;
+use crate::kv::check::MAX_MESSAGE;
 use crate::open_error::OpenError;
 use crate::store::Store;
 
@@ -21,11 +22,12 @@ const KEPT_REVISIONS: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(crate) kept_revisions: Option<u64>,
+    pub(crate) watch_message_bytes: usize,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { kept_revisions: Some(KEPT_REVISIONS) }
+        Self { kept_revisions: Some(KEPT_REVISIONS), watch_message_bytes: MAX_MESSAGE }
     }
 
     /// Keeps at least this many of the newest revisions readable; 10,000 if nothing is said. Older ones
@@ -40,6 +42,15 @@ impl Builder {
     #[must_use]
     pub fn keep_all_revisions(mut self) -> Self {
         self.kept_revisions = None;
+        self
+    }
+
+    /// Cuts the messages of watches at so many bytes where clients let them be cut. For simulations; not part of the
+    /// interface.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn watch_message_bytes(mut self, bytes: usize) -> Self {
+        self.watch_message_bytes = bytes;
         self
     }
 

@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) member_id: u64,
     pub(crate) newest: Newest,
     pub(crate) clock: Clock,
+    /// Where messages of watches are cut.
+    pub(crate) watch_message_bytes: usize,
     /// Why the store accepts no writes any more, once that is so.
     pub(crate) broken: OnceLock<String>,
 }
@@ -93,6 +95,11 @@ impl Engine {
         };
         let admission = Arc::new(Semaphore::new(WAITING_WRITES));
         Ok(Self { shared, admission, jobs: Some(jobs), thread })
+    }
+
+    /// Where messages of watches are cut.
+    pub(crate) fn watch_message_bytes(&self) -> usize {
+        self.shared.watch_message_bytes
     }
 
     /// The newest committed state. It contains every write that was answered before.

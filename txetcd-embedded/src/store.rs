@@ -125,7 +125,9 @@ impl Store {
             .and_then(|snapshot| apply::restore(&snapshot, &clock).map(|()| snapshot))
             .map_err(|error| OpenError::storage(path, error))?;
         let newest = Newest::new(snapshot);
-        let shared = Shared { cluster_id, member_id, newest, clock, broken: OnceLock::new() };
+        let watch_message_bytes = settings.watch_message_bytes;
+        let broken = OnceLock::new();
+        let shared = Shared { cluster_id, member_id, newest, clock, watch_message_bytes, broken };
         let retention = Retention::new(settings.kept_revisions);
         let writer = |shared| Writer { place, shared, revision, compacted, retention, sweeping: true };
         let engine = Engine::start(shared, writer, home).map_err(|error| OpenError::thread(path, error))?;

@@ -31,6 +31,9 @@ pub(crate) struct Simulate {
     /// Threads, each of which runs one seed after the other; as many as there are cores, if it is not said
     #[arg(long)]
     threads: Option<usize>,
+    /// Ends with the first seed that fails
+    #[arg(long)]
+    first: bool,
     /// Prints every call of the transport
     #[arg(long)]
     trace: bool,
@@ -83,7 +86,8 @@ impl Simulate {
     fn work(&self, running: &Running, next: &AtomicU64, total: &Total) -> anyhow::Result<()> {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= self.seeds {
+            let enough = self.first && total.failed.load(Ordering::Relaxed) > 0;
+            if number >= self.seeds || enough {
                 return Ok(());
             }
             let seed = self.seed + number;

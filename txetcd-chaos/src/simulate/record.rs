@@ -13,12 +13,15 @@ use super::settings::Settings;
 use super::workload::Registers;
 use crate::check::check;
 use crate::history::{Op, Transaction};
+use crate::record::Recorder;
 
 /// What a run wrote down. Clones share it.
 #[derive(Clone)]
 pub(super) struct Record {
     pub(super) settings: Arc<Settings>,
     pub(super) registers: Registers,
+    /// What is written down by the workloads that clusters have as well.
+    pub(super) recorder: Arc<Recorder>,
     start: Instant,
     numbers: Arc<Numbers>,
     lines: Arc<Mutex<Lines>>,
@@ -46,6 +49,7 @@ impl Record {
         Self {
             settings: Arc::new(settings),
             registers: Registers::default(),
+            recorder: Arc::new(Recorder::in_memory()),
             start: Instant::now(),
             numbers: Arc::default(),
             lines: Arc::default(),

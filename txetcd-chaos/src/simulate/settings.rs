@@ -40,6 +40,8 @@ pub(super) struct Settings {
     pub(super) max_txn_ops: usize,
     /// How often the store forgets its past, on average.
     pub(super) compaction: Option<Duration>,
+    /// Where the store cuts the messages of watches.
+    pub(super) watch_message_bytes: usize,
 }
 
 impl Settings {
@@ -68,6 +70,7 @@ impl Settings {
             request_timeout: Duration::from_millis(random.u64(500..=2_000)),
             max_txn_ops: *random.choice(&[128, 128, 24, 12]).unwrap_or(&128),
             compaction: random.bool().then(|| Duration::from_millis(random.u64(20..=2_000))),
+            watch_message_bytes: *random.choice(&[1 << 20, 200]).unwrap_or(&200),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub(super) mod append;
 mod bank;
+mod held;
 mod phantom;
 mod register;
 mod unique;
@@ -16,6 +17,7 @@ use txetcd::{Database, DatabaseBuilder, Error};
 
 use super::process::connect;
 use super::record::Record;
+use held::Held;
 pub(super) use register::Registers;
 
 /// What a transaction does.
@@ -31,10 +33,15 @@ pub(super) enum Kind {
     Phantom,
     /// Writes without reading.
     Register,
+    /// Adds to a set under a lock.
+    Set,
+    /// Pushes items into a queue and finishes them.
+    Queue,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] = [Self::Append, Self::Bank, Self::Unique, Self::Phantom, Self::Register];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Append, Self::Bank, Self::Unique, Self::Phantom, Self::Register, Self::Set, Self::Queue];
 }
 
 /// One transaction after the other.
@@ -44,12 +51,14 @@ pub(super) struct Step {
     random: Rng,
     /// Who runs them.
     task: u64,
+    held: Held,
 }
 
 impl Step {
-    pub(super) fn new(db: Database, record: Record, random: Rng) -> Self {
+    pub(super) fn new(db: Database, record: Record, mut random: Rng) -> Self {
         let task = record.next_task();
-        Self { db, record, random, task }
+        let held = Held::new(&db, &record, task, random.u64(..));
+        Self { db, record, random, task, held }
     }
 
     /// Runs one.
@@ -60,6 +69,8 @@ impl Step {
             Some(Kind::Unique) => unique::run(self).await,
             Some(Kind::Phantom) => phantom::run(self).await,
             Some(Kind::Register) => register::run(self).await,
+            Some(Kind::Set) => held::add(self).await,
+            Some(Kind::Queue) => held::push_or_finish(self).await,
             Some(Kind::Append) | None => append::run(self).await,
         }
     }
@@ -133,7 +144,8 @@ pub(super) async fn conclude(store: &Store, record: &Record) {
         bank::conclude(&mut step).await?;
         phantom::conclude(&mut step).await?;
         unique::conclude(&mut step).await?;
-        register::conclude(&mut step).await
+        register::conclude(&mut step).await?;
+        held::conclude(&mut step).await
     };
     if let Err(error) = concluded.await {
         record.violation(format!("what is left cannot be read: {error}"));

@@ -16,15 +16,20 @@ const LONG: Duration = Duration::from_secs(120);
 pub(super) async fn work(worker: &mut Worker) {
     let mut own = None;
     while !worker.is_done() {
-        let outcome = match worker.random.u32(..2) {
-            0 => push(worker).await,
-            _ => finish(worker, &mut own).await,
-        };
-        match outcome {
-            Ok(()) => {}
-            Err(error) if error.is_not_found() => {}
-            Err(error) => worker.expect("queue", &error),
-        }
+        step(worker, &mut own).await;
+    }
+}
+
+/// Pushes an item, or finishes one.
+pub(crate) async fn step(worker: &mut Worker, own: &mut Option<Session>) {
+    let outcome = match worker.random.u32(..2) {
+        0 => push(worker).await,
+        _ => finish(worker, own).await,
+    };
+    match outcome {
+        Ok(()) => {}
+        Err(error) if error.is_not_found() => {}
+        Err(error) => worker.expect("queue", &error),
     }
 }
 

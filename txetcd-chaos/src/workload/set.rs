@@ -17,14 +17,26 @@ const TTL: Duration = Duration::from_secs(3);
 /// How long to wait for the lock before looking whether the run has ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What a worker keeps from one step to the next.
+#[derive(Default)]
+pub(crate) struct Own {
+    session: Option<Session>,
+    part: u64,
+}
+
 pub(super) async fn work(worker: &mut Worker) {
-    let (mut own, mut part) = (None, 0);
+    let mut own = Own::default();
     while !worker.is_done() {
-        match add(worker, &mut own, &mut part).await {
-            Ok(()) => {}
-            Err(error) if error.is_not_found() => {}
-            Err(error) => worker.expect("set", &error),
-        }
+        step(worker, &mut own).await;
+    }
+}
+
+/// Adds some elements under the lock.
+pub(crate) async fn step(worker: &mut Worker, own: &mut Own) {
+    match add(worker, own).await {
+        Ok(()) => {}
+        Err(error) if error.is_not_found() => {}
+        Err(error) => worker.expect("set", &error),
     }
 }
 
@@ -37,7 +49,7 @@ pub(super) async fn session<'s>(worker: &Worker, own: &'s mut Option<Session>) -
     Ok(own.as_ref().expect("a session"))
 }
 
-async fn add(worker: &mut Worker, own: &mut Option<Session>, part: &mut u64) -> Result<(), Error> {
+async fn add(worker: &mut Worker, Own { session: own, part }: &mut Own) -> Result<(), Error> {
     let session = session(worker, own).await?;
     let lock = worker.db.client().lock("set").acquire_within(session, PATIENCE).await?;
     for _ in 0..worker.random.u32(1..10) {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{Client, deadline_after};
 use crate::error::{Error, Kind, Result, status};
 use crate::identity::Answer;
+use crate::teeth::{Bug, planted};
 
 /// What may be done with a request whose answer was lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Client {
                 Ok(Err(error)) => status::typed(error, self.endpoint_at(index)),
                 Err(_) => self.no_answer(index, began.elapsed()).perhaps_applied(),
             };
-            if repeat != Repeat::IfNotApplied {
+            if repeat != Repeat::IfNotApplied || planted(Bug::UnavailableIsRepeated) {
                 error = error.settled();
             }
             if !error.is_transient() {

@@ -11,6 +11,7 @@ use super::connection::{Connection, Message};
 use super::event::{WatchEvent, WatchResponse};
 use crate::client::{Client, deadline_after};
 use crate::error::{Error, Result};
+use crate::teeth::{Bug, planted};
 
 /// How long the watchdog waits for an answer: at first, and at most, after answers that did not come.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -76,6 +77,9 @@ impl Feed {
                     }
                     self.request.connected.store(false, Ordering::Relaxed);
                     self.assembler.interrupt();
+                    if planted(Bug::WatchResumesLate) {
+                        self.assembler.progress(self.assembler.next());
+                    }
                     self.rest(&error).await;
                 }
                 Err(error) => {
@@ -98,7 +102,7 @@ impl Feed {
                         self.assembler.event(revision, event);
                     }
                 }
-                if !fragment {
+                if !fragment || planted(Bug::FragmentIsWhole) {
                     self.assembler.complete_revision();
                 }
             }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Error, KeyValue, Op, OpResponse, Result, Txn, TxnResponse, error::Kind};
 
 use super::Engine;
@@ -191,6 +192,7 @@ impl Engine {
     async fn send_on(&self, lane: &mut Lane, request: &Request, group: &Group) -> Sent {
         match self.client.txn_within(request.on(lane), remaining(group.deadline)).await {
             Ok(response) => Sent::Answered(response),
+            Err(error) if planted(Bug::LostIsNotApplied) => Sent::NotApplied(error.settled()),
             Err(error) if error.is_perhaps_applied() => {
                 let deadline = group.latest.max(Instant::now() + RESOLVE_AT_LEAST);
                 self.resolve(lane, request.parts(), error, deadline).await
@@ -203,12 +205,17 @@ impl Engine {
     async fn resolve(&self, lane: &mut Lane, parts: usize, lost: Error, deadline: Instant) -> Sent {
         let mine = lane.next();
         let fence = mine + 1;
-        let question = Txn::when([lane.unchanged()]).then([lane.write(fence)]).or_else([lane.read_all()]);
+        let settling = if planted(Bug::ResolvedByReading) { lane.read() } else { lane.write(fence) };
+        let question = Txn::when([lane.unchanged()]).then([settling]).or_else([lane.read_all()]);
         let mut pause = Duration::from_millis(5);
         tracing::debug!(error = %lost, "settling a commit whose answer was lost");
         loop {
             let timeout = deadline.duration_since(Instant::now());
             match self.client.txn_within(question.clone(), timeout).await {
+                Ok(answer) if planted(Bug::LostIsApplied) => {
+                    lane.advance(if answer.succeeded() { fence } else { mine });
+                    return Sent::Applied(answer.revision(), vec![true; parts]);
+                }
                 Ok(answer) if answer.succeeded() => {
                     lane.advance(fence);
                     return Sent::NotApplied(lost.settled());
@@ -282,16 +289,15 @@ impl Request {
     fn on(&self, lane: &Lane) -> Txn {
         let generations = self.generations.iter().map(|slot| Op::put(generation_key(*slot), []));
         let common = generations.chain([lane.write(lane.next())]);
+        let unchanged = (!planted(Bug::NoFence)).then(|| lane.unchanged());
         match &self.shape {
-            Shape::Flat(txn, _) => {
-                txn.clone().and_when([lane.unchanged()]).then(common).or_else([lane.read()])
-            }
+            Shape::Flat(txn, _) => txn.clone().and_when(unchanged).then(common).or_else([lane.read()]),
             Shape::Nested(units) => {
                 let nested = units
                     .iter()
                     .enumerate()
                     .map(|(part, (txn, _))| Op::txn(txn.clone().then([lane.witness(part, lane.next())])));
-                Txn::when([lane.unchanged()]).then(nested.chain(common)).or_else([lane.read()])
+                Txn::when(unchanged).then(nested.chain(common)).or_else([lane.read()])
             }
         }
     }
@@ -324,7 +330,11 @@ impl Request {
     /// The same, where the answer was lost and these parts have left their witness.
     fn applied_parts(self, revision: i64, parts: &[bool]) -> Settled {
         let verdict = |applied: &bool| {
-            if *applied { Verdicts::Applied } else { Verdicts::Refused(Findings::default()) }
+            if *applied || planted(Bug::WitnessesIgnored) {
+                Verdicts::Applied
+            } else {
+                Verdicts::Refused(Findings::default())
+            }
         };
         let verdicts = match self.shape {
             Shape::Flat(..) => vec![Verdicts::Applied],

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Compare, Error, GetRequest, Hold, Op, PutRequest, Result, Txn, error::Kind};
 
 use super::Limits;
@@ -91,7 +92,9 @@ impl Plan {
             let new = new.map(|schema| schema.compare()).collect::<Vec<_>>();
             guarded.extend(guards(attempt, committed, budget.saturating_sub(locks + new.len()))?);
             guarded.extend(new);
-            guarded.extend(attempt.locks.iter().map(Hold::compare));
+            if !planted(Bug::NoLockGuards) {
+                guarded.extend(attempt.locks.iter().map(Hold::compare));
+            }
         }
         let (ops, generations) = ops(members);
         let count = ops.len() + generations.len();
@@ -145,12 +148,13 @@ struct Extent {
 
 impl Extent {
     fn guarded_as_range(&self) -> bool {
-        self.is_range || self.coarse
+        self.is_range && !planted(Bug::NoRangeGuards) || self.coarse
     }
 
     /// The rows that need guards of their own.
     fn guarded_rows(&self) -> impl Iterator<Item = (&Vec<u8>, &Mark)> {
-        self.rows.iter().filter(|(_, mark)| !self.coarse || mark.lease != 0)
+        let bare = self.is_range && planted(Bug::NoRowGuardsInRanges);
+        self.rows.iter().filter(move |(_, mark)| !bare && (!self.coarse || mark.lease != 0))
     }
 
     /// The parts of the range that were as they are guarded to be at the snapshot's revision: it is cut at rows that
@@ -185,6 +189,10 @@ pub(crate) fn settled(mark: Mark, committed: &Committed) -> Option<Mark> {
 
 fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec<Compare>> {
     let mut extents = extents(&attempt.reads, committed);
+    if planted(Bug::OnlyWrittenGuarded) {
+        extents.retain(|extent| !extent.is_range);
+        extents.iter_mut().for_each(|extent| extent.rows.retain(|key, _| attempt.writes.own(key).is_some()));
+    }
     let revision = attempt.revision.unwrap_or(0);
     loop {
         let generations: BTreeSet<u16> = extents
@@ -212,13 +220,11 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
                     guards
                         .extend(pieces.map(|piece| Compare::mod_revision(piece.key_set()).lt(revision + 1)));
                 }
-                guards.extend(
-                    extent
-                        .guarded_rows()
-                        .map(|(key, mark)| Compare::mod_revision(key.clone()).eq(mark.mod_revision)),
-                );
+                guards.extend(extent.guarded_rows().map(|(key, mark)| mark.guard(key)));
             }
-            guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
+            if !planted(Bug::NoAbsentGuards) {
+                guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
+            }
             guards.extend(present.into_iter().map(|key| Compare::mod_revision(key).gt(0)));
             guards.extend(
                 generations
@@ -340,6 +346,9 @@ fn ops(members: &[Arc<Attempt>]) -> (Vec<Op>, BTreeSet<u16>) {
                 ops.push(PutRequest::new(key, &*put.value).lease_id(lease).into());
             }
         }
+    }
+    if planted(Bug::NoGenerations) {
+        generations.clear();
     }
     (ops, generations)
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use txetcd_client::KeyValue;
+use txetcd_client::teeth::{Bug, planted};
+use txetcd_client::{Compare, KeyValue};
 
 use super::bookkeeping::slot_of;
 use super::bounds::Bounds;
@@ -29,9 +30,24 @@ impl Mark {
         kv.map_or(Self::ABSENT, |kv| Self {
             mod_revision: kv.mod_revision(),
             lease: kv.lease(),
-            size: if value_read { kv.key().len() + kv.value().len() } else { UNREAD_SIZE },
+            // What a row weighs matters little: under this bug its version travels in its place.
+            size: if planted(Bug::VersionGuards) {
+                usize::try_from(kv.version()).unwrap_or(0)
+            } else if value_read {
+                kv.key().len() + kv.value().len()
+            } else {
+                UNREAD_SIZE
+            },
             is_present: true,
         })
+    }
+
+    /// Holds as long as the row of this key is as it was read.
+    pub(crate) fn guard(&self, key: &[u8]) -> Compare {
+        if planted(Bug::VersionGuards) && self.size != 0 {
+            return Compare::version(key).eq(i64::try_from(self.size).unwrap_or(0));
+        }
+        Compare::mod_revision(key).eq(self.mod_revision)
     }
 
     /// A row that the transaction of this number is about to delete.

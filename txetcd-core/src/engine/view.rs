@@ -14,6 +14,7 @@ mod references;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Client, Error, GetRequest, GetResponse, Hold, KeyValue, Lease, Result, error::Kind};
 
 use crate::catalogue::slots::Slots;
@@ -200,7 +201,8 @@ impl View {
     /// What was read, if that may be out of date: it has to be validated before anything follows from it.
     pub(crate) fn into_doubtful(self) -> Option<Attempt> {
         let is_doubtful = matches!(self.state().origin, Origin::Cache(_)) && !self.state().reads.is_empty();
-        is_doubtful.then(|| Attempt { writes: WriteSet::default(), ..self.finish(Vec::new()).0 })
+        (is_doubtful && !planted(Bug::ErrorUnvalidated))
+            .then(|| Attempt { writes: WriteSet::default(), ..self.finish(Vec::new()).0 })
     }
 
     /// Notes a lease under which a row is put.

@@ -101,7 +101,7 @@ impl Session {
                     range_end: request.range_end,
                     next: request.start_revision,
                     prev_kv: request.prev_kv,
-                    fragment: request.fragment,
+                    most_bytes: request.fragment.then(|| self.engine.watch_message_bytes()),
                     progress_notify: request.progress_notify,
                     filters: Filters::new(&request.filters),
                     idle: true,

@@ -3,7 +3,6 @@
 use prost::Message;
 
 use crate::key_range::KeyRange;
-use crate::kv::check::MAX_MESSAGE;
 use crate::proto::{Event, ResponseHeader, WatchResponse};
 use crate::storage::record::Kind;
 
@@ -16,7 +15,8 @@ pub(crate) struct Watcher {
     /// The first revision that it has not been told of.
     pub(crate) next: i64,
     pub(crate) prev_kv: bool,
-    pub(crate) fragment: bool,
+    /// Where its messages are cut, if it lets them be cut.
+    pub(crate) most_bytes: Option<usize>,
     pub(crate) progress_notify: bool,
     pub(crate) filters: Filters,
     /// Whether nothing was sent since the last look at who needs to be told of progress.
@@ -56,7 +56,8 @@ impl Watcher {
     /// cut. As in etcd a cut may fall within a revision.
     pub(crate) fn messages(&self, header: ResponseHeader, events: Vec<Event>) -> Vec<WatchResponse> {
         let whole = WatchResponse { header: Some(header), watch_id: self.id, events, ..Default::default() };
-        if !self.fragment || whole.events.len() < 2 || whole.encoded_len() < MAX_MESSAGE {
+        let Some(most) = self.most_bytes else { return vec![whole] };
+        if whole.events.len() < 2 || whole.encoded_len() < most {
             return vec![whole];
         }
         let WatchResponse { events, .. } = whole;
@@ -74,7 +75,7 @@ impl Watcher {
             let length = event.encoded_len();
             // A tag and the length itself come before each event.
             let cost = 1 + prost::length_delimiter_len(length) + length;
-            if !piece.events.is_empty() && size + cost >= MAX_MESSAGE {
+            if !piece.events.is_empty() && size + cost >= most {
                 pieces.push(std::mem::replace(&mut piece, empty()));
                 size = overhead;
             }
@@ -90,6 +91,7 @@ impl Watcher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kv::check::MAX_MESSAGE;
     use crate::proto::KeyValue;
 
     fn watcher(fragment: bool) -> Watcher {
@@ -99,7 +101,7 @@ mod tests {
             range_end: b"c".to_vec(),
             next: 5,
             prev_kv: false,
-            fragment,
+            most_bytes: fragment.then_some(MAX_MESSAGE),
             progress_notify: false,
             filters: Filters::new(&[1]),
             idle: true,

@@ -19,6 +19,7 @@ use crate::key_set::KeySet;
 use crate::kv::{GetRequest, PutRequest};
 use crate::op::Op;
 use crate::session::Session;
+use crate::teeth::{Bug, planted};
 
 /// The keys after the name: claims and items, each followed by what [`ItemKey`] says, claims by a place as well; the
 /// line of the consumers.
@@ -88,12 +89,13 @@ impl Items {
         let key = ItemKey { priority, revision, name };
         let key = self.name.key(&[ITEMS, &key.to_bytes()].concat());
         let mut puts: Vec<Op> = vec![
-            PutRequest::new(key, value).into(),
+            PutRequest::new(key.as_slice(), value).into(),
             PutRequest::new(witness.as_slice(), []).lease(session.lease()).into(),
         ];
         let others = ended.take();
         puts.extend(others.iter().map(|witness| Op::delete(witness.as_slice())));
-        let once = Once { key: witness.clone(), puts, when: Vec::new(), reads: Vec::new() };
+        let asked = if planted(Bug::PushAsksItem) { key } else { witness.clone() };
+        let once = Once { key: asked, puts, when: Vec::new(), reads: Vec::new() };
         let mut perhaps = false;
         let outcome = once.run(&self.client, &session, |there| perhaps = there).await;
         if outcome.is_ok() {

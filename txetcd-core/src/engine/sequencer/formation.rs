@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use tokio::time::Instant;
+use txetcd_client::teeth::{Bug, planted};
 
 use crate::engine::Limits;
 use crate::engine::attempt::Attempt;
@@ -212,6 +213,9 @@ impl<'o> Formation<'o> {
     /// Whether an attempt has read what those before it in the group are about to write. What it only requires of a row
     /// is looked up before the row is written.
     fn has_seen_all(&self, attempt: &Attempt) -> bool {
+        if planted(Bug::UnseenWrites) {
+            return true;
+        }
         let writer = |key: &[u8]| self.keys.get(key).filter(|users| users.writer.is_some());
         let has_seen = |(key, mark): (&Vec<u8>, &Mark)| {
             writer(key).is_none_or(|users| mark.writer() == Some(users.number))
@@ -264,7 +268,10 @@ impl<'o> Formation<'o> {
         if !member.after.is_empty() {
             return false;
         }
-        let met = self.meets(attempt);
+        let mut met = self.meets(attempt);
+        if planted(Bug::UnitsMeet) && !shape.joins {
+            met.retain(|spot| *spot == Spot::Blocked);
+        }
         if met.contains(&Spot::Blocked) || !(met.is_empty() || shape.merges && self.has_seen_all(attempt)) {
             return false;
         }

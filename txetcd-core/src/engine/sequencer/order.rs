@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{KeyValue, Result, WatchEvent};
 
 use crate::engine::attempt::{Attempt, Source};
@@ -145,6 +146,11 @@ impl Order {
         if let Some((by, key)) = overtaken {
             self.overtaken.push(Overtaken { attempt, by, key, answer });
             return Ok(Accepted::Overtaken);
+        }
+        let mut answer = answer;
+        if planted(Bug::AnsweredEarly) && attempt.writers().next().is_some() {
+            let early = std::mem::replace(&mut answer, oneshot::channel().0);
+            drop(early.send(Ok(Outcome::Committed(attempt.revision))));
         }
         let number = self.numbers.next();
         if self.numbers.are_many() {
@@ -528,6 +534,9 @@ impl Order {
 
     /// The readable members that rely on keys which somebody has changed, and those that perhaps have changed them.
     fn concerned(&self, keys: &HashSet<&[u8]>) -> Vec<u64> {
+        if planted(Bug::CacheMovesOn) {
+            return Vec::new();
+        }
         let concerns = |member: &Member| {
             let mut writes = member.attempt.writes.rows();
             self.relies_on(&member.attempt, keys)
@@ -554,7 +563,9 @@ impl Order {
     /// may have changed and changed back before it was committed: in between, what it wrote does not fit the rows.
     fn disturbed_until(&self, revision: i64, keys: &HashSet<&[u8]>) -> Option<i64> {
         let later = self.ahead.range(revision + 1..).rev();
-        let mut disturbed = later.filter(|(_, all)| all.iter().any(|attempt| self.relies_on(attempt, keys)));
+        let mut disturbed = later
+            .filter(|(_, all)| all.iter().any(|attempt| self.relies_on(attempt, keys)))
+            .filter(|_| !planted(Bug::DisturbanceForgotten));
         disturbed.next().map(|(revision, _)| *revision)
     }
 }

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use txetcd_client::Result;
+use txetcd_client::teeth::{Bug, planted};
 
-use super::{Entry, State, View};
+use super::{Entry, Start, State, View};
 use crate::engine::bookkeeping::slot_of;
 use crate::engine::bounds::Bounds;
 use crate::engine::naming::Absence;
@@ -63,10 +64,20 @@ impl View {
                 .collect()
         };
         self.stored(unknown).await?;
-        let mut state = self.state();
-        changes.old.retain(|entry| !is_doubtful(entry, building) || state.has(entry));
-        changes.write(&mut state);
+        changes.old.retain(|entry| !is_doubtful(entry, building) || self.state().has(entry));
+        if planted(Bug::IndexApart) {
+            return self.commit_apart(changes).await;
+        }
+        changes.write(&mut self.state());
         Ok(())
+    }
+
+    /// [`Bug::IndexApart`]
+    async fn commit_apart(&self, changes: Changes) -> Result<()> {
+        let apart = Self::new(&self.engine, Start::Store, true);
+        changes.write(&mut apart.state());
+        let (attempt, leases) = apart.finish(Vec::new());
+        self.engine.commit(attempt, leases, self.engine.policy.start().deadline()).await.map(drop)
     }
 }
 
