@@ -4,3 +4,4 @@ pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod run;
 pub(crate) mod simulate;
+pub(crate) mod teeth;

@@ -4,7 +4,8 @@
 //! [`workload`]s meanwhile, and judges what they saw: list-append [`history`] by [`check`], the others by what must
 //! always hold for them.
 //!
-//! [`simulate`] runs all of txetcd on one thread, in simulated time.
+//! [`simulate`] runs all of txetcd on one thread, in simulated time. [`teeth`] plants bugs, and sees whether they are
+//! found.
 
 pub mod check;
 pub mod client;
@@ -14,4 +15,5 @@ pub mod history;
 pub mod record;
 pub mod run;
 pub mod simulate;
+pub mod teeth;
 pub mod workload;

@@ -26,6 +26,8 @@ enum Command {
     Client(command::client::Client),
     /// Runs transactions on one thread, in simulated time, under faults that come from seeds
     Simulate(command::simulate::Simulate),
+    /// Plants one bug after the other, and looks for it
+    Teeth(command::teeth::Teeth),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check.execute(),
         Command::Client(client) => client.execute(),
         Command::Simulate(simulate) => simulate.execute(),
+        Command::Teeth(teeth) => teeth.execute(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

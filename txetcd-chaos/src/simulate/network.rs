@@ -19,6 +19,9 @@ const STANDS_STILL: u32 = 60;
 /// Where nothing breaks, no more calls to one service go wrong in a row.
 const IN_A_ROW: u32 = 4;
 
+/// How long an answer to a dead process is on its way: longer than a run takes.
+const NEVER: Duration = Duration::from_secs(86_400);
+
 /// One call of the transport, and what became of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Call {
@@ -67,7 +70,7 @@ enum Weather {
     Storm,
     /// None.
     Calm,
-    /// Nothing is sent any more.
+    /// Nothing is sent any more, and nothing is heard.
     Dead,
 }
 
@@ -148,10 +151,14 @@ impl Faults for Shared {
         fault
     }
 
-    fn latency(&self, _: &str) -> Duration {
+    fn latency(&self, path: &str) -> Duration {
         let settings = &self.0.record.settings;
         let mut state = self.0.state();
-        let usual = Duration::from_millis(state.random.u64(..=settings.latency));
+        if state.weather == Weather::Dead {
+            return NEVER;
+        }
+        let longer = if path.contains("Watch/") { settings.watch_latency } else { 0 };
+        let usual = Duration::from_millis(state.random.u64(..=settings.latency + longer));
         let still = state.still_until.duration_since(Instant::now());
         let storm = settings.breaks && state.weather == Weather::Storm;
         if storm && still.is_zero() && state.random.u32(..STANDS_STILL) == 0 {

@@ -29,6 +29,8 @@ pub(super) struct Settings {
     pub(super) thinking: u64,
     /// How long a message is on its way, at most, in milliseconds.
     pub(super) latency: u64,
+    /// How much longer what a watch tells is on its way, at most, in milliseconds.
+    pub(super) watch_latency: u64,
     /// How much later a late request arrives, in milliseconds.
     pub(super) late: std::ops::Range<u64>,
     /// Whether processes stand still, are dropped and are killed.
@@ -48,12 +50,12 @@ impl Settings {
     pub(super) fn draw(random: &mut Rng) -> Self {
         let breaks = random.u8(..3) == 0;
         let mut workloads: Vec<Kind> = Kind::ALL.into_iter().filter(|_| random.bool()).collect();
-        if workloads.is_empty() {
-            workloads.push(Kind::Append);
+        if workloads.is_empty() || random.u8(..3) == 0 {
+            workloads = random.choice(Kind::ALL).into_iter().collect();
         }
         Self {
             processes: random.usize(2..=4),
-            tasks: *random.choice(&[1, 2, 4, 8]).unwrap_or(&2),
+            tasks: *random.choice(&[1, 2, 4, 8, 16]).unwrap_or(&2),
             transactions: random.usize(3..=8),
             workloads,
             keys: *random.choice(&[3, 6, 6, 30]).unwrap_or(&6),
@@ -62,6 +64,7 @@ impl Settings {
             follow: random.bool(),
             thinking: *random.choice(&[0, 3, 30]).unwrap_or(&0),
             latency: *random.choice(&[0, 2, 10, 40]).unwrap_or(&2),
+            watch_latency: *random.choice(&[0, 0, 20, 200]).unwrap_or(&0),
             late: random.choice(&[4..30, 4..30, 200..1_500, 1_000..40_000]).cloned().unwrap_or(4..30),
             breaks,
             // Where nothing breaks, a session lives through every fault.

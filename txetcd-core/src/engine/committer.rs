@@ -204,7 +204,7 @@ impl Engine {
     /// Finds out what became of the lane's commit, and sees to it that it stays so.
     async fn resolve(&self, lane: &mut Lane, parts: usize, lost: Error, deadline: Instant) -> Sent {
         let mine = lane.next();
-        let fence = mine + 1;
+        let fence = if planted(Bug::ResolvedByReading) { mine - 1 } else { mine + 1 };
         let settling = if planted(Bug::ResolvedByReading) { lane.read() } else { lane.write(fence) };
         let question = Txn::when([lane.unchanged()]).then([settling]).or_else([lane.read_all()]);
         let mut pause = Duration::from_millis(5);

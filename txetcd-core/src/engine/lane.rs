@@ -174,7 +174,7 @@ impl Lane {
 
     /// The lane now holds this number.
     pub(crate) fn advance(&mut self, number: u64) {
-        self.number = number;
+        self.number = if planted(Bug::LaneDropped) && number > self.next() { 0 } else { number };
     }
 
     /// Whether the lane's key is as it was left.
