@@ -42,6 +42,7 @@ pub use network::Call;
 use process::Process;
 use record::Record;
 use settings::Settings;
+pub use workload::Kind as Workload;
 
 /// Far longer than a run takes in its own time.
 const FOREVER: Duration = Duration::from_secs(3_600);
@@ -72,17 +73,17 @@ impl Run {
     }
 }
 
-/// Simulates a seed.
+/// Simulates a seed. Its transactions do one thing only, or what the seed says.
 ///
 /// # Panics
 /// If no tokio runtime can be made.
-pub fn simulate(seed: u64) -> Run {
+pub fn simulate(seed: u64, only: Option<Workload>) -> Run {
     // What the product draws.
     fastrand::seed(seed);
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime of this thread");
     let mut random = fastrand::Rng::with_seed(seed);
-    let settings = Settings::draw(&mut random);
+    let settings = Settings::draw(&mut random, only);
     runtime.block_on(live(settings, random))
 }
 

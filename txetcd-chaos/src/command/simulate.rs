@@ -11,8 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::ValueEnum as _;
 use txetcd_chaos::history;
-use txetcd_chaos::simulate::{Run, simulate};
+use txetcd_chaos::simulate::{Run, Workload, simulate};
 
 /// A run takes milliseconds. One that takes this long never ends.
 const HANGS: Duration = Duration::from_secs(120);
@@ -31,6 +32,9 @@ pub(crate) struct Simulate {
     /// Threads, each of which runs one seed after the other; as many as there are cores, if it is not said
     #[arg(long)]
     threads: Option<usize>,
+    /// What all transactions do; otherwise each seed says it
+    #[arg(long)]
+    only: Option<Workload>,
     /// Ends with the first seed that fails
     #[arg(long)]
     first: bool,
@@ -69,7 +73,7 @@ impl Simulate {
             let mut reported = Instant::now();
             while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
                 thread::sleep(Duration::from_millis(20));
-                threads.iter().for_each(stop_if_it_hangs);
+                threads.iter().for_each(|running| stop_if_it_hangs(running, self.only));
                 if reported.elapsed() >= REPORT {
                     reported = Instant::now();
                     total.print(started.elapsed());
@@ -92,14 +96,14 @@ impl Simulate {
             }
             let seed = self.seed + number;
             set(running, Some((seed, Instant::now())));
-            let run = catch_unwind(AssertUnwindSafe(|| simulate(seed)));
+            let run = catch_unwind(AssertUnwindSafe(|| simulate(seed, self.only)));
             set(running, None);
             let Ok(run) = run else {
                 total.failed.fetch_add(1, Ordering::Relaxed);
-                eprintln!("seed {seed}: it panicked\n  {}", replay(seed));
+                eprintln!("seed {seed}: it panicked\n  {}", replay(seed, self.only));
                 continue;
             };
-            total.add(seed, &run);
+            total.add(seed, self.only, &run);
             if self.trace {
                 run.trace.iter().for_each(|call| println!("{call:?}"));
             }
@@ -111,7 +115,7 @@ impl Simulate {
 }
 
 impl Total {
-    fn add(&self, seed: u64, run: &Run) {
+    fn add(&self, seed: u64, only: Option<Workload>, run: &Run) {
         let add = |total: &AtomicU64, more| total.fetch_add(more, Ordering::Relaxed);
         add(&self.runs, 1);
         add(&self.transactions, run.transactions);
@@ -124,7 +128,7 @@ impl Total {
         }
         add(&self.failed, 1);
         let violations = run.violations.join("\n  ");
-        eprintln!("seed {seed}: {}\n  {violations}\n  {}", run.settings, replay(seed));
+        eprintln!("seed {seed}: {}\n  {violations}\n  {}", run.settings, replay(seed, only));
     }
 
     fn print(&self, took: Duration) {
@@ -143,8 +147,10 @@ impl Total {
     }
 }
 
-fn replay(seed: u64) -> String {
-    format!("again: cargo run --release -p txetcd-chaos -- simulate --seeds 1 --seed {seed} --trace")
+fn replay(seed: u64, only: Option<Workload>) -> String {
+    let only = only.and_then(|only| only.to_possible_value());
+    let only = only.map(|only| format!(" --only {}", only.get_name())).unwrap_or_default();
+    format!("again: cargo run --release -p txetcd-chaos -- simulate --seeds 1 --seed {seed}{only} --trace")
 }
 
 fn write(path: &Path, run: &Run) -> std::io::Result<()> {
@@ -158,12 +164,12 @@ fn set(running: &Running, seed: Option<(u64, Instant)>) {
 }
 
 /// Nothing else can be done about a thread that does not come back.
-fn stop_if_it_hangs(running: &Running) {
+fn stop_if_it_hangs(running: &Running, only: Option<Workload>) {
     let running = *running.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((seed, since)) = running
         && since.elapsed() >= HANGS
     {
-        eprintln!("seed {seed}: it has not ended for {HANGS:?}\n  {}", replay(seed));
+        eprintln!("seed {seed}: it has not ended for {HANGS:?}\n  {}", replay(seed, only));
         std::process::exit(1);
     }
 }

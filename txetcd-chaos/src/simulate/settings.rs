@@ -47,7 +47,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn draw(random: &mut Rng) -> Self {
+    pub(super) fn draw(random: &mut Rng, only: Option<Kind>) -> Self {
         let breaks = random.u8(..3) == 0;
         let mut workloads: Vec<Kind> = Kind::ALL.into_iter().filter(|_| random.bool()).collect();
         if workloads.is_empty() || random.u8(..3) == 0 {
@@ -57,7 +57,7 @@ impl Settings {
             processes: random.usize(2..=4),
             tasks: *random.choice(&[1, 2, 4, 8, 16]).unwrap_or(&2),
             transactions: random.usize(3..=8),
-            workloads,
+            workloads: only.map_or(workloads, |only| vec![only]),
             keys: *random.choice(&[3, 6, 6, 30]).unwrap_or(&6),
             group: *random.choice(&[1, 3, 20]).unwrap_or(&1),
             caches: random.u8(..3) != 0,

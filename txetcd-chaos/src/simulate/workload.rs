@@ -10,6 +10,7 @@ mod unique;
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use fastrand::Rng;
 use tokio::time::timeout;
 use txetcd::embedded::Store;
@@ -21,8 +22,8 @@ use held::Held;
 pub(super) use register::Registers;
 
 /// What a transaction does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Kind {
     /// Appends to lists and reads them; all of it goes into the history.
     Append,
     /// Moves money, which neither comes nor goes.
