@@ -24,6 +24,7 @@ mod measure;
 mod options;
 mod ours;
 mod report;
+mod sketch;
 mod steps;
 mod stm;
 mod table;
@@ -125,6 +126,9 @@ async fn measure_all(
         for offset in 0..options.who.len() {
             let at = (turn + round + offset) % options.who.len();
             let who = options.who[at];
+            if !who.does(cell) {
+                continue;
+            }
             let job = Job {
                 workload: cell.workload,
                 in_flight: cell.in_flight,

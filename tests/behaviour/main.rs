@@ -26,6 +26,7 @@ mod index_watch;
 mod indexes;
 mod leased_rows;
 mod live;
+mod local_order;
 mod locks;
 mod model;
 mod own_server;

@@ -81,19 +81,10 @@ pub fn planted(bug: Bug) -> bool {
 
 #[cfg(all(test, not(txetcd_teeth)))]
 mod tests {
-    use super::{Bug, PLANTED, planted};
+    use super::{Bug, planted};
 
-    /// Whatever the environment says: it is not asked.
     #[test]
     fn no_bug_is_planted_in_a_usual_build() {
-        const NONE: bool = {
-            let mut at = 0;
-            while at < Bug::ALL.len() && !planted(Bug::ALL[at]) {
-                at += 1;
-            }
-            at == Bug::ALL.len()
-        };
-        const { assert!(NONE, "a bug is planted") };
-        assert!(Bug::ALL.iter().all(|bug| !bug.what().is_empty()) && !PLANTED.is_empty());
+        assert!(Bug::ALL.iter().all(|bug| !planted(*bug)));
     }
 }

@@ -102,10 +102,9 @@ impl ByHand {
         let value = read.kvs().first().and_then(|row| layout::account(row.value()));
         value.map(|_| Ended::Acknowledged).ok_or_else(|| "a row is not there".into())
     }
-}
 
-impl Side for ByHand {
-    async fn fill(&self, rows: u32) -> Result<()> {
+    /// Puts that many rows, numbered from 0.
+    pub(crate) async fn fill(&self, rows: u32) -> Result<()> {
         let value = row_value(Account { amount: AMOUNT, changes: 0 });
         let puts: Vec<TxnOp> =
             (0..rows).map(|row| TxnOp::put(row_key(&self.prefix, row), value.clone(), None)).collect();
@@ -115,8 +114,8 @@ impl Side for ByHand {
         Ok(())
     }
 
-    // An entry of an index that is not what it should be leads to nobody.
-    async fn found(&self) -> Result<Found> {
+    /// All that there is. An entry of an index that is not what it should be leads to nobody.
+    pub(crate) async fn found(&self) -> Result<Found> {
         let mut found = Found::default();
         let [rows, people, emails, towns] = KINDS;
         let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or(u64::MAX);
@@ -135,7 +134,9 @@ impl Side for ByHand {
         }
         Ok(found)
     }
+}
 
+impl Side for ByHand {
     async fn perform(&self, step: Step, phase: &Phase) -> Result<Ended> {
         match step {
             Step::Increment(row) => self.change([(row, 0)], phase).await,

@@ -108,6 +108,7 @@ fn style(who: Who) -> ShapeStyle {
         Who::Uncached => RGBColor(86, 180, 233),
         Who::ByHand => RGBColor(230, 159, 0),
         Who::Stm => RGBColor(110, 110, 110),
+        Who::Sketch => RGBColor(200, 200, 200),
     };
     ShapeStyle { color: color.to_rgba(), filled: true, stroke_width: 2 }
 }

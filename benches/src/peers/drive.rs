@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Result;
-use super::audit::Found;
 use super::job::Job;
 use super::latencies::Latencies;
 use super::report::{Report, Tally, peak_memory};
@@ -13,12 +12,6 @@ use super::steps::{Step, Steps};
 
 /// One who runs transactions; clones share a connection.
 pub(crate) trait Side: Clone + Send + Sync + 'static {
-    /// Puts that many rows, numbered from 0.
-    fn fill(&self, rows: u32) -> impl Future<Output = Result<()>>;
-
-    /// All that there is.
-    fn found(&self) -> impl Future<Output = Result<Found>>;
-
     /// Runs one transaction, again and again until it is through. When the time is up, one that would have to run again
     /// gives up instead.
     ///

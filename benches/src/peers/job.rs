@@ -5,6 +5,8 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::measure::Cell;
+
 /// How many rows the workloads on many rows have.
 pub(crate) const ACCOUNTS: u32 = 1_000;
 
@@ -20,6 +22,8 @@ pub(crate) enum Who {
     ByHand,
     /// The STM of etcd's Go client, clientv3/concurrency
     Stm,
+    /// What etcd takes at most: rows in memory that travel together, without tables, codecs, others, or faults
+    Sketch,
 }
 
 impl Who {
@@ -35,7 +39,14 @@ impl Who {
             Self::Uncached => "txetcd, uncached",
             Self::ByHand => "loop by hand",
             Self::Stm => "Go STM",
+            Self::Sketch => "sketch, a ceiling",
         }
+    }
+
+    /// Whether it can do that.
+    pub(crate) fn does(self, Cell { workload, processes, .. }: Cell) -> bool {
+        let only_changes = !matches!(workload, Workload::Insert | Workload::ReadMostly);
+        self != Self::Sketch || only_changes && processes == 1
     }
 
     pub(crate) fn is_ours(self) -> bool {

@@ -11,7 +11,6 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use super::Result;
 use super::audit::{Found, audit};
 use super::by_hand::ByHand;
-use super::drive::Side;
 use super::job::{Job, Who, Workload};
 use super::latencies::Latencies;
 use super::ours::Ours;

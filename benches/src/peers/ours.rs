@@ -111,10 +111,9 @@ impl Ours {
         let row = self.db.read(async |txn| Row::table().get(txn, &id).await).await?;
         row.map(drop).ok_or(Stop::Missing)
     }
-}
 
-impl Side for Ours {
-    async fn fill(&self, rows: u32) -> Result<()> {
+    /// Puts that many rows, numbered from 0.
+    pub(crate) async fn fill(&self, rows: u32) -> Result<()> {
         for first in (0..rows).step_by(BATCH as usize) {
             let ids = first..rows.min(first + BATCH);
             let row = |id| Row { id, amount: AMOUNT, changes: 0, filler: FILLER.to_owned() };
@@ -125,7 +124,8 @@ impl Side for Ours {
         Ok(())
     }
 
-    async fn found(&self) -> Result<Found> {
+    /// All that there is.
+    pub(crate) async fn found(&self) -> Result<Found> {
         let rows = self.db.read(async |txn| Row::table().all(txn).collect().await).await?;
         let people = Person::table();
         let (people, by_email, by_town) = self
@@ -142,7 +142,9 @@ impl Side for Ours {
             rows.into_iter().map(|row| (row.id, Account { amount: row.amount, changes: row.changes }));
         Ok(Found { accounts: accounts.collect::<BTreeMap<_, _>>(), people, by_email, by_town })
     }
+}
 
+impl Side for Ours {
     async fn perform(&self, step: Step, phase: &Phase) -> Result<Ended> {
         let ended = match step {
             Step::Increment(id) => self.increment(id, phase).await,

@@ -7,6 +7,7 @@ use super::by_hand::ByHand;
 use super::drive::{Side, drive};
 use super::job::{Job, Who};
 use super::ours::Ours;
+use super::sketch::Sketch;
 
 /// Said when connected.
 pub(crate) const READY: &str = "ready";
@@ -26,6 +27,7 @@ impl Worker {
             Who::Cached => work(&Ours::connect(endpoint, prefix, true).await?, &self.job).await,
             Who::Uncached => work(&Ours::connect(endpoint, prefix, false).await?, &self.job).await,
             Who::ByHand => work(&ByHand::connect(endpoint, prefix).await?, &self.job).await,
+            Who::Sketch => work(&Sketch::connect(endpoint, prefix).await?, &self.job).await,
             Who::Stm => Err("the STM is a program of its own".into()),
         }
     }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use foldhash::fast::RandomState;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use txetcd_client::{Error, Result, error::Kind};
@@ -41,7 +42,7 @@ pub(super) struct Agreement {
 #[derive(Default)]
 pub(crate) struct Agreed {
     /// By slot and by who did.
-    tables: Mutex<HashMap<(u16, TypeId), Arc<Agreement>>>,
+    tables: Mutex<HashMap<(u16, TypeId), Arc<Agreement>, RandomState>>,
     /// The tables of this program that refer to others.
     referrers: Mutex<Vec<Referrer>>,
 }
@@ -113,7 +114,7 @@ impl Database {
                 tables.push((referrer.slot, referrer.schema));
             }
         }
-        let mut guards = Vec::new();
+        let mut guards = Vec::with_capacity(tables.len());
         for (slot, schema) in tables {
             let mod_revision = match self.agreed().get(slot, schema) {
                 Some(agreed) => agreed.mod_revision,

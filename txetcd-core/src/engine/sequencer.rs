@@ -103,12 +103,13 @@ impl Drop for Sender<'_> {
         if self.has_ended {
             return;
         }
-        let mut state = lock(&self.engine.sequencer.state);
-        state.senders -= 1;
         let unknown = Error::new(Kind::CommitUnknown, "the runtime stopped in the middle of a commit");
-        let failed = self.numbers.drain(..).map(|number| (number, Err(unknown.clone())));
-        state.order.fail(failed.collect::<Vec<_>>());
-        self.engine.sequencer.advance(&mut state);
+        let failed: Vec<_> = self.numbers.drain(..).map(|number| (number, Err(unknown.clone()))).collect();
+        self.engine.sequencer.change(|state| {
+            state.senders -= 1;
+            state.order.fail(failed);
+            self.engine.sequencer.advance(state);
+        });
     }
 }
 
@@ -179,9 +180,10 @@ impl Sequencer {
 
     /// Caches these ranges from now on, in place of others, as long as something follows them.
     pub(crate) fn restart_cache(&self, ranges: Arc<Ranges>, is_current: Arc<AtomicBool>) {
-        let mut state = lock(&self.state);
-        state.is_current = is_current;
-        state.order.restart_cache(ranges);
+        self.change(|state| {
+            state.is_current = is_current;
+            state.order.restart_cache(ranges);
+        });
     }
 
     /// The slot of which most is cached, if more than so many bytes are.
@@ -191,15 +193,29 @@ impl Sequencer {
 
     /// Lets the cached rows go through a step, now or as soon as they may, if it comes from the feed of this flag.
     pub(crate) fn step(&self, feed: &Arc<AtomicBool>, step: Step) {
-        let mut state = lock(&self.state);
-        if !Arc::ptr_eq(&state.is_current, feed) {
-            return;
+        self.change(|state| {
+            if !Arc::ptr_eq(&state.is_current, feed) {
+                return;
+            }
+            state.order.cache.push(step);
+            self.advance(state);
+            if state.order.cache.next().is_none() {
+                state.heard = Some(Instant::now());
+            }
+        });
+    }
+
+    /// Changes the state, and then tells those for whom that is an answer: whoever is woken finds it unlocked.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (changed, answers) = {
+            let mut state = lock(&self.state);
+            (change(&mut state), state.order.take_answers())
+        };
+        for (answer, outcome) in answers {
+            // Whoever asked may have gone.
+            drop(answer.send(outcome));
         }
-        state.order.cache.push(step);
-        self.advance(&mut state);
-        if state.order.cache.next().is_none() {
-            state.heard = Some(Instant::now());
-        }
+        changed
     }
 
     fn advance(&self, state: &mut State) {
@@ -239,14 +255,13 @@ impl Engine {
         let alone = self.is_large(&attempt)?;
         let given = leases.given();
         let (answer, outcome) = oneshot::channel();
-        let accepted = {
-            let mut state = lock(&self.sequencer.state);
+        let accepted = self.sequencer.change(|state| {
             let accepted = state.order.accept(attempt, leases, deadline, alone, answer);
             if matches!(accepted, Ok(Accepted::Member)) {
-                self.dispatch(&mut state);
+                self.dispatch(state);
             }
             accepted
-        };
+        });
         let settled = match accepted {
             Err(conflict) => return Ok(Outcome::Conflict(*conflict)),
             Ok(Accepted::Member) => outcome.await,
@@ -342,7 +357,7 @@ impl Engine {
         while let Some(group) = self.next_group() {
             sender.numbers.extend(group.units.iter().flat_map(|unit| &unit.numbers));
             let settled = self.send_observed(&group).await;
-            let pause = self.settle(group, settled);
+            let pause = self.settle(&group, settled);
             sender.numbers.clear();
             match pause {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -354,19 +369,21 @@ impl Engine {
     }
 
     /// The next group, or the end of a sender.
-    fn next_group(self: &Arc<Self>) -> Option<Group> {
-        let mut state = lock(&self.sequencer.state);
-        let late = state.order.late(Instant::now());
-        if !late.is_empty() {
-            let late = late.into_iter().map(|number| (number, Err(self.out_of_time("waiting for others"))));
-            state.order.fail(late.collect::<Vec<_>>());
-        }
-        let shape = self.shape(&state);
-        let group = state.order.form(&shape);
-        if group.is_none() {
-            state.senders -= 1;
-        }
-        group
+    fn next_group(&self) -> Option<Group> {
+        self.sequencer.change(|state| {
+            let late = state.order.late(Instant::now());
+            if !late.is_empty() {
+                let late =
+                    late.into_iter().map(|number| (number, Err(self.out_of_time("waiting for others"))));
+                state.order.fail(late.collect::<Vec<_>>());
+            }
+            let shape = self.shape(state);
+            let group = state.order.form(&shape);
+            if group.is_none() {
+                state.senders -= 1;
+            }
+            group
+        })
     }
 
     fn shape(&self, state: &State) -> Shape {
@@ -396,8 +413,19 @@ impl Engine {
 
     /// Tells the members of a group what became of them. Returns how long to wait before more is sent, if that is of
     /// use.
-    fn settle(self: &Arc<Self>, group: Group, settled: Settled) -> Option<Duration> {
-        let mut state = lock(&self.sequencer.state);
+    fn settle(self: &Arc<Self>, group: &Group, settled: Settled) -> Option<Duration> {
+        self.sequencer.change(|state| {
+            let pause = self.apply(state, group, settled);
+            self.sequencer.advance(state);
+            if state.order.waiting() > 0 {
+                self.dispatch(state);
+            }
+            pause
+        })
+    }
+
+    /// The same, without sending what waits.
+    fn apply(&self, state: &mut State, group: &Group, settled: Settled) -> Option<Duration> {
         let numbers: Vec<u64> = group.units.iter().flat_map(|unit| unit.numbers.iter().copied()).collect();
         let mut pause = None;
         match settled {
@@ -412,7 +440,7 @@ impl Engine {
                         Verdicts::Applied => state.order.commit(&unit.numbers, revision),
                         Verdicts::Refused(findings) => {
                             disturbed = true;
-                            self.refuse(&mut state, unit, &group.committed, &findings);
+                            self.refuse(state, unit, &group.committed, &findings);
                         }
                     }
                 }
@@ -447,10 +475,6 @@ impl Engine {
                 });
                 state.order.fail(conflicts.collect::<Vec<_>>());
             }
-        }
-        self.sequencer.advance(&mut state);
-        if state.order.waiting() > 0 {
-            self.dispatch(&mut state);
         }
         pause
     }

@@ -14,6 +14,7 @@ mod references;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use smallvec::SmallVec;
 use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Client, Error, GetRequest, GetResponse, Hold, KeyValue, Lease, Result, error::Kind};
 
@@ -237,10 +238,9 @@ impl View {
     }
 
     /// The tables that are written, with their slots.
-    pub(crate) fn written(&self) -> Vec<(u16, &'static dyn TableSchema)> {
+    pub(crate) fn written(&self) -> SmallVec<[(u16, &'static dyn TableSchema); 2]> {
         let state = self.state();
-        let is_written = |(slot, _): &(u16, _)| state.writes.touches(&Bounds::slot(*slot));
-        state.tables.iter().filter(is_written).collect()
+        state.tables.iter().filter(|(slot, _)| state.writes.touches(*slot)).collect()
     }
 
     /// Takes a key out of what must be unchanged at the commit: something else guards it.

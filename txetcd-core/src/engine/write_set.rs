@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bookkeeping::slot_of;
 use super::bounds::Bounds;
 use super::naming::{Absence, Dangling};
 use super::read_set::Mark;
@@ -226,10 +228,12 @@ impl WriteSet {
         self.absent.contains_key(key)
     }
 
-    /// Whether anything of a range is written.
-    pub(crate) fn touches(&self, bounds: &Bounds) -> bool {
-        self.rows_in(bounds).next().is_some()
-            || self.cleared.iter().any(|cleared| cleared.start < bounds.end && bounds.start < cleared.end)
+    /// Whether anything of a slot is written.
+    pub(crate) fn touches(&self, slot: u16) -> bool {
+        let from = slot.to_be_bytes();
+        let mut rows = self.rows.range::<[u8], _>((Bound::Included(&from[..]), Bound::Unbounded));
+        rows.next().is_some_and(|(key, _)| slot_of(key) == slot)
+            || self.cleared.iter().any(|cleared| slot_of(&cleared.start) == slot)
     }
 
     /// The last word on each key that was put or deleted by itself.

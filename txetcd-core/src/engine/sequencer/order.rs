@@ -39,6 +39,8 @@ pub(super) type Answer = oneshot::Sender<Result<Outcome>>;
 pub(super) struct Order {
     pub(super) members: BTreeMap<u64, Member>,
     overtaken: Vec<Overtaken>,
+    /// What is to be told once the order is not locked any more.
+    answers: Vec<(Answer, Result<Outcome>)>,
     pub(super) numbers: Numbers,
     pub(super) cache: Cache,
     in_flight: usize,
@@ -168,6 +170,11 @@ impl Order {
         let member = Member { attempt, leases, deadline, since, place, alone, versions, after, answer };
         self.members.insert(number, member);
         Ok(Accepted::Member)
+    }
+
+    /// What is to be told, once.
+    pub(super) fn take_answers(&mut self) -> Vec<(Answer, Result<Outcome>)> {
+        std::mem::take(&mut self.answers)
     }
 
     /// Caches other ranges. What nobody can check any more does not stay readable.
@@ -368,8 +375,7 @@ impl Order {
                 None => {}
             }
             member.leases.keep();
-            // Whoever asked may have gone.
-            drop(member.answer.send(Ok(Outcome::Committed(Some(revision)))));
+            self.answers.push((member.answer, Ok(Outcome::Committed(Some(revision)))));
         }
         while self.remembered.len() > REMEMBERED_KEYS
             && let Some((key, number)) = self.remembered.pop_front()
@@ -401,7 +407,7 @@ impl Order {
             if answer.as_ref().is_err_and(txetcd_client::Error::is_commit_unknown) {
                 member.leases.keep();
             }
-            drop(member.answer.send(answer));
+            self.answers.push((member.answer, answer));
         }
         if any {
             self.fail_dependent();
@@ -426,7 +432,7 @@ impl Order {
             let conflict = Conflict::let_down(&member.attempt);
             if let Some(member) = self.remove(number) {
                 self.numbers.settle(number, Fate::Failed);
-                drop(member.answer.send(Ok(Outcome::Conflict(conflict))));
+                self.answers.push((member.answer, Ok(Outcome::Conflict(conflict))));
             }
         }
     }
@@ -437,7 +443,7 @@ impl Order {
         let is_settled = |overtaken: &mut Overtaken| self.numbers.fate(overtaken.by) != Fate::Open;
         for Overtaken { attempt, key, answer, .. } in self.overtaken.extract_if(.., is_settled) {
             let now = replaced.get(&key).and_then(|writer| Some((writer.committed?, writer.row(&key)?)));
-            drop(answer.send(Ok(Outcome::Conflict(Conflict::local(&key, &attempt, now)))));
+            self.answers.push((answer, Ok(Outcome::Conflict(Conflict::local(&key, &attempt, now)))));
         }
     }
 

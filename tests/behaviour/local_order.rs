@@ -1,0 +1,162 @@
+//! Transactions of one process that meet: none waits for one that will not be committed, and no cache makes a difference
+//! to what they see.
+
+use std::time::Duration;
+
+use crate::cost::requests;
+use crate::store::{Account, Blob, Store, User, user};
+use futures_util::future::{join_all, try_join_all};
+use txetcd::{Database, Error};
+
+/// How long many transactions that all meet may take.
+const LONG: Duration = Duration::from_secs(120);
+/// What is in each pot at the start.
+const FULL: i64 = 100;
+
+async fn add(db: &Database, id: u32) -> Result<(), Error> {
+    let accounts = Account::table();
+    db.write(async |txn| {
+        let balance = accounts.get(txn, &id).await?.map_or(0, |account| account.balance);
+        accounts.put(txn, &Account { id, balance: balance + 1 })
+    })
+    .await
+}
+
+async fn balance(db: &Database, id: u32) -> i64 {
+    let found = db.read(async |txn| Account::table().get(txn, &id).await).await.unwrap();
+    found.map_or(0, |account| account.balance)
+}
+
+/// Waits until an increment is one request, because its row is cached.
+async fn until_cached(db: &Database, id: u32) {
+    let wait = async { while requests(db, async || add(db, id).await).await != 1 {} };
+    tokio::time::timeout(LONG, wait).await.expect("to be cached at last");
+}
+
+fn account(id: u32) -> Account {
+    Account { id, balance: 0 }
+}
+
+// One thread, so that all have finished before anything is sent.
+#[tokio::test]
+async fn one_that_was_overtaken_holds_up_nobody() {
+    let store = Store::cached();
+    let db = store.connect().await;
+    until_cached(&db, 1).await;
+    let before = balance(&db, 1).await;
+
+    // It reads the store, and so not what those before it are about to write.
+    let late = db.begin().await.unwrap();
+    let read = Account::table().get(&late, &1).await.unwrap().unwrap();
+    Account::table().put(&late, &Account { balance: read.balance + 1_000, ..read }).unwrap();
+    let requests_before = db.stats().requests;
+    let first = try_join_all((0..10).map(|_| add(&db, 1)));
+    let last = try_join_all((0..200).map(|_| add(&db, 1)));
+    let (first, overtaken, last) = tokio::join!(first, late.commit(), last);
+    assert!(first.and(last).is_ok());
+    assert!(overtaken.unwrap_err().is_conflict());
+    assert_eq!(
+        db.stats().requests - requests_before,
+        1,
+        "all but the one that was overtaken travel together"
+    );
+    assert_eq!(balance(&db, 1).await, before + 210);
+}
+
+#[tokio::test]
+async fn what_was_overtaken_is_told_in_time() {
+    // The one before it never gets an answer.
+    let store = Store::memory();
+    let script = std::sync::Arc::new(crate::faults::Script::random(1));
+    let builder = store.builder().faults(script.faults()).transaction_timeout(Duration::from_secs(1));
+    let db = builder.connect().await.unwrap();
+    add(&db, 1).await.unwrap();
+    let late = db.begin().await.unwrap();
+    let read = Account::table().get(&late, &1).await.unwrap().unwrap();
+    Account::table().put(&late, &read).unwrap();
+    let first = db.begin().await.unwrap();
+    let read = Account::table().get(&first, &1).await.unwrap().unwrap();
+    Account::table().put(&first, &read).unwrap();
+    for _ in 0..100 {
+        script.push("KV/Txn", txetcd_core::client::Fault::SilentAfter(0));
+    }
+    let (unknown, overtaken) = tokio::join!(first.commit(), late.commit());
+    assert!(unknown.unwrap_err().is_commit_unknown());
+    let overtaken = overtaken.unwrap_err();
+    assert!(overtaken.is_timeout() || overtaken.is_conflict(), "{overtaken}");
+}
+
+stores! {
+    async fn very_many_increments_at_once_all_count(store) {
+        let db = store.builder().transaction_timeout(LONG).connect().await.unwrap();
+        add(&db, 1).await.unwrap();
+        let before = balance(&db, 1).await;
+        let cost = requests(&db, async || try_join_all((0..500).map(|_| add(&db, 1))).await).await;
+        assert_eq!(balance(&db, 1).await, before + 500);
+        assert!(cost <= 2 * 500, "{cost} requests: everyone waits for its turn, and does not ask in vain");
+    }
+
+    async fn cached_and_other_tables_are_one_state(store) {
+        // Two processes move amounts between a table that they cache and one that they do not.
+        let pots = async |db: &Database, wanted: i64| -> Result<(), Error> {
+            db.write(async |txn| {
+                let cached = Account::table().get(txn, &1).await?.map_or(FULL, |pot| pot.balance);
+                let read = User::table().get(txn, "pot").await?.map_or(FULL, |pot| pot.age.into());
+                assert_eq!(cached + read, 2 * FULL, "a mixture of two states");
+                let moved = wanted.clamp(-read, cached);
+                Account::table().put(txn, &Account { id: 1, balance: cached - moved })?;
+                User::table().put(txn, &user("pot", u32::try_from(read + moved).expect("no pot is overdrawn")))?;
+                Ok(())
+            })
+            .await
+        };
+        let mut processes = Vec::new();
+        for _ in 0..2 {
+            processes.push(store.builder().cached::<Account>().transaction_timeout(LONG).connect().await.unwrap());
+        }
+        let mut tasks = Vec::new();
+        for db in &processes {
+            for task in 0..6 {
+                tasks.push(async move {
+                    for turn in 0..15 {
+                        pots(db, (task + turn) % 7 - 3).await?;
+                    }
+                    Ok::<_, Error>(())
+                });
+            }
+        }
+        try_join_all(tasks).await.unwrap();
+    }
+
+    async fn a_long_scan_of_cached_rows_goes_with_an_insert_elsewhere(store) {
+        let db = store.builder().cached::<Account>().connect().await.unwrap();
+        let (accounts, blobs) = (Account::table(), Blob::table());
+        until_cached(&db, 0).await;
+        db.write(async |txn| (1..=100).try_for_each(|id| accounts.put(txn, &account(id)))).await.unwrap();
+        let copy = async |id: u32| -> Result<u64, Error> {
+            db.write(async |txn| {
+                let count = accounts.all(txn).collect().await?.len();
+                blobs.insert(txn, &Blob { id, bytes: count.to_string() })?;
+                Ok(count as u64)
+            })
+            .await
+        };
+        assert_eq!(copy(1).await.unwrap(), 101);
+        let error = copy(1).await.unwrap_err();
+        assert!(error.is_already_exists(), "{error}");
+        assert_eq!(copy(2).await.unwrap(), 101);
+    }
+
+    async fn a_cached_table_that_is_truncated_while_empty_is_still_cached(store) {
+        let db = store.builder().cached::<Account>().connect().await.unwrap();
+        let accounts = Account::table();
+        until_cached(&db, 1).await;
+        for _ in 0..3 {
+            db.write(async |txn| accounts.truncate(txn).await).await.unwrap();
+        }
+        assert_eq!(balance(&db, 1).await, 0);
+        until_cached(&db, 1).await;
+        let all = join_all((0..20).map(|_| add(&db, 1)));
+        assert!(all.await.iter().all(Result::is_ok));
+    }
+}
