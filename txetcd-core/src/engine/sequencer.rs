@@ -286,12 +286,11 @@ impl Engine {
     ) -> Start {
         let is_cached = || conflict.changed.iter().all(|key| self.sequencer.caches(key));
         if wants_cache && may_read_cache && is_cached() {
-            if conflict.is_local {
-                return Start::Cache;
-            }
-            if let Some(by) = conflict.changed_by
-                && self.sequencer.reaches(by).await
-            {
+            let has_changes = match conflict.changed_by {
+                Some(by) => self.sequencer.reaches(by).await,
+                None => conflict.is_local,
+            };
+            if has_changes {
                 return Start::Cache;
             }
         }
