@@ -192,7 +192,7 @@ impl Database {
     {
         let engine = &self.engine;
         let mut attempts = engine.policy.start();
-        let mut start = Start::Cache;
+        let (mut start, mut wants_cache) = (Start::Cache, false);
         loop {
             observed.attempt();
             engine.sequencer.catch_up().await;
@@ -211,7 +211,8 @@ impl Database {
                 start = Start::Store;
                 continue;
             }
-            let wants_cache = view.wants_cache();
+            // One that begins elsewhere does not say so.
+            wants_cache |= view.wants_cache();
             let (attempt, leases, ended) = match concluded {
                 Ok((value, schemas)) => {
                     let (attempt, leases) = view.finish(schemas);

@@ -43,7 +43,7 @@ pub(crate) struct Conflict {
     /// `known` is of this revision; `None` if the store has to be read anew.
     pub(crate) revision: Option<i64>,
     pub(crate) known: Known,
-    /// The revision by which all that changed has changed, as far as known.
+    /// The revision by which all that others changed has changed, as far as known.
     pub(crate) changed_by: Option<i64>,
     /// What changed, as far as known, for messages.
     pub(crate) keys: Vec<String>,
@@ -205,9 +205,10 @@ impl Conflict {
         }
     }
 
-    /// What it has read of this process's own copies and plans did not come about.
-    pub(crate) fn let_down(attempt: &Attempt) -> Self {
-        Self { is_local: true, ..Self::to_be_read_anew(attempt) }
+    /// What it has read of this process's own copies and plans did not come about, because of what changed by this
+    /// revision, if that is known.
+    pub(crate) fn let_down(attempt: &Attempt, changed_by: Option<i64>) -> Self {
+        Self { is_local: true, changed_by, ..Self::to_be_read_anew(attempt) }
     }
 
     /// Another transaction of this process was before it. What it wrote is known, if it has been committed.
@@ -220,7 +221,7 @@ impl Conflict {
         Self {
             revision,
             known,
-            changed_by: revision,
+            changed_by: None,
             keys: vec![describe(key, &attempt.tables)],
             schemas: Vec::new(),
             changed: vec![key.to_vec()],

@@ -286,12 +286,11 @@ impl Engine {
     ) -> Start {
         let is_cached = || conflict.changed.iter().all(|key| self.sequencer.caches(key));
         if wants_cache && may_read_cache && is_cached() {
-            if conflict.is_local {
-                return Start::Cache;
-            }
-            if let Some(by) = conflict.changed_by
-                && self.sequencer.reaches(by).await
-            {
+            let has_changes = match conflict.changed_by {
+                Some(by) => self.sequencer.reaches(by).await,
+                None => conflict.is_local,
+            };
+            if has_changes {
                 return Start::Cache;
             }
         }
@@ -394,8 +393,15 @@ impl Engine {
         Shape { limits, units, joins, merges: self.sequencer.merges }
     }
 
-    /// Tells the members of a unit that was refused what that means for each.
-    fn refuse(&self, state: &mut State, unit: &Unit, committed: &Committed, findings: &Findings) {
+    /// Finds out what it means for the members of a unit that it was refused: those that are not to blame wait again, and
+    /// the others are returned.
+    fn refuse(
+        &self,
+        state: &mut State,
+        unit: &Unit,
+        committed: &Committed,
+        findings: &Findings,
+    ) -> Vec<(u64, Result<Outcome>)> {
         let alone = unit.numbers.len() == 1;
         let mut unchanged = Vec::new();
         let mut failed = Vec::new();
@@ -408,7 +414,7 @@ impl Engine {
         }
         // If nobody is to blame, each has to show what becomes of it alone.
         state.order.put_back(&unchanged, failed.is_empty());
-        state.order.fail(failed);
+        failed
     }
 
     /// Tells the members of a group what became of them. Returns how long to wait before more is sent, if that is of
@@ -434,16 +440,17 @@ impl Engine {
                     state.order.own(revision);
                 }
                 let several = group.units.len() > 1;
-                let mut disturbed = false;
+                let (mut disturbed, mut failed) = (false, Vec::new());
                 for (unit, verdicts) in group.units.iter().zip(verdicts) {
                     match verdicts {
                         Verdicts::Applied => state.order.commit(&unit.numbers, revision),
                         Verdicts::Refused(findings) => {
                             disturbed = true;
-                            self.refuse(state, unit, &group.committed, &findings);
+                            failed.extend(self.refuse(state, unit, &group.committed, &findings));
                         }
                     }
                 }
+                state.order.fail(failed);
                 if disturbed && (several || numbers.len() > 1) {
                     state.careful = CAREFUL_REQUESTS;
                 } else if !disturbed {

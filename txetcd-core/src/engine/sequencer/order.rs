@@ -399,8 +399,11 @@ impl Order {
     /// Ends members that will not be applied, each with this answer, and those that have to do with what they were about
     /// to write.
     pub(super) fn fail(&mut self, failed: impl IntoIterator<Item = (u64, Result<Outcome>)>) {
-        let mut any = false;
+        let (mut any, mut changed_by) = (false, None);
         for (number, answer) in failed {
+            if let Ok(Outcome::Conflict(conflict)) = &answer {
+                changed_by = changed_by.max(conflict.changed_by);
+            }
             let Some(mut member) = self.remove(number) else { continue };
             any = true;
             self.numbers.settle(number, Fate::Failed);
@@ -410,17 +413,17 @@ impl Order {
             self.answers.push((member.answer, answer));
         }
         if any {
-            self.fail_dependent();
+            self.fail_dependent(changed_by);
             self.rebuild();
             self.tell_overtaken(&Replaced::new());
         }
     }
 
-    /// Ends those that have read what one that failed was about to write.
+    /// Ends those that have read what one that failed was about to write, because of what changed by this revision.
     ///
     /// A member depends on earlier ones only, so that going through them in order finds all. None of those found is in
     /// flight: a request has all that its members rely on, or that is settled.
-    fn fail_dependent(&mut self) {
+    fn fail_dependent(&mut self, changed_by: Option<i64>) {
         let numbers: Vec<u64> = self.members.keys().copied().collect();
         for number in numbers {
             let Some(member) = self.members.get_mut(&number) else { continue };
@@ -429,7 +432,7 @@ impl Order {
                 member.after.retain(|after| fates.fate(*after) == Fate::Open);
                 continue;
             }
-            let conflict = Conflict::let_down(&member.attempt);
+            let conflict = Conflict::let_down(&member.attempt, changed_by);
             if let Some(member) = self.remove(number) {
                 self.numbers.settle(number, Fate::Failed);
                 self.answers.push((member.answer, Ok(Outcome::Conflict(conflict))));
@@ -521,7 +524,7 @@ impl Order {
                 return;
             }
             let failed = concerned.into_iter().filter_map(|number| {
-                let conflict = Conflict::let_down(&self.members.get(&number)?.attempt);
+                let conflict = Conflict::let_down(&self.members.get(&number)?.attempt, None);
                 Some((number, Ok(Outcome::Conflict(conflict))))
             });
             self.fail(failed.collect::<Vec<_>>());
