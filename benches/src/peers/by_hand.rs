@@ -11,7 +11,7 @@ use etcd_client::{
 
 use super::Result;
 use super::audit::{Account, Found};
-use super::drive::{Ended, Phase, Side};
+use super::drive::{Ended, Phase, Rows, Side};
 use super::layout::{self, AMOUNT, KINDS, person, row_key, row_value};
 use super::steps::Step;
 
@@ -102,9 +102,10 @@ impl ByHand {
         let value = read.kvs().first().and_then(|row| layout::account(row.value()));
         value.map(|_| Ended::Acknowledged).ok_or_else(|| "a row is not there".into())
     }
+}
 
-    /// Puts that many rows, numbered from 0.
-    pub(crate) async fn fill(&self, rows: u32) -> Result<()> {
+impl Rows for ByHand {
+    async fn fill(&self, rows: u32) -> Result<()> {
         let value = row_value(Account { amount: AMOUNT, changes: 0 });
         let puts: Vec<TxnOp> =
             (0..rows).map(|row| TxnOp::put(row_key(&self.prefix, row), value.clone(), None)).collect();
@@ -114,8 +115,8 @@ impl ByHand {
         Ok(())
     }
 
-    /// All that there is. An entry of an index that is not what it should be leads to nobody.
-    pub(crate) async fn found(&self) -> Result<Found> {
+    // An entry of an index that is not what it should be leads to nobody.
+    async fn found(&self) -> Result<Found> {
         let mut found = Found::default();
         let [rows, people, emails, towns] = KINDS;
         let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or(u64::MAX);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Result;
+use super::audit::Found;
 use super::job::Job;
 use super::latencies::Latencies;
 use super::report::{Report, Tally, peak_memory};
@@ -23,6 +24,15 @@ pub(crate) trait Side: Clone + Send + Sync + 'static {
     fn requests(&self) -> Option<u64> {
         None
     }
+}
+
+/// One who can also prepare what is worked on, and tell what has become of it.
+pub(crate) trait Rows: Side {
+    /// Puts that many rows, numbered from 0.
+    fn fill(&self, rows: u32) -> impl Future<Output = Result<()>>;
+
+    /// All that there is.
+    fn found(&self) -> impl Future<Output = Result<Found>>;
 }
 
 /// How a transaction ended.

@@ -11,6 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use super::Result;
 use super::audit::{Found, audit};
 use super::by_hand::ByHand;
+use super::drive::Rows as _;
 use super::job::{Job, Who, Workload};
 use super::latencies::Latencies;
 use super::ours::Ours;

@@ -6,7 +6,7 @@ use txetcd::{Database, Error, Persist};
 
 use super::Result;
 use super::audit::{Account, Found};
-use super::drive::{Ended, Phase, Side};
+use super::drive::{Ended, Phase, Rows, Side};
 use super::layout::{AMOUNT, TOWNS};
 use super::steps::Step;
 
@@ -111,9 +111,10 @@ impl Ours {
         let row = self.db.read(async |txn| Row::table().get(txn, &id).await).await?;
         row.map(drop).ok_or(Stop::Missing)
     }
+}
 
-    /// Puts that many rows, numbered from 0.
-    pub(crate) async fn fill(&self, rows: u32) -> Result<()> {
+impl Rows for Ours {
+    async fn fill(&self, rows: u32) -> Result<()> {
         for first in (0..rows).step_by(BATCH as usize) {
             let ids = first..rows.min(first + BATCH);
             let row = |id| Row { id, amount: AMOUNT, changes: 0, filler: FILLER.to_owned() };
@@ -124,8 +125,7 @@ impl Ours {
         Ok(())
     }
 
-    /// All that there is.
-    pub(crate) async fn found(&self) -> Result<Found> {
+    async fn found(&self) -> Result<Found> {
         let rows = self.db.read(async |txn| Row::table().all(txn).collect().await).await?;
         let people = Person::table();
         let (people, by_email, by_town) = self

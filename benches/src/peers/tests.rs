@@ -10,11 +10,12 @@ use txetcd::embedded::{Server, Store, serve};
 use super::Result;
 use super::audit::{Found, audit};
 use super::by_hand::ByHand;
-use super::drive::{Ended, Phase, Side, drive};
+use super::drive::{Ended, Phase, Rows, Side, drive};
 use super::job::{Job, Who, Workload};
 use super::measure::{Cell, Measurement, measure};
 use super::ours::Ours;
 use super::report::Tally;
+use super::sketch::Sketch;
 use super::steps::Step;
 use super::{Options, median, stm, verdict};
 
@@ -33,7 +34,7 @@ async fn served() -> (Store, Server) {
 }
 
 /// What is wrong after two connections have worked at once on a new store.
-async fn wrong<S: Side>(workload: Workload, connect: impl AsyncFn(String) -> S) -> Vec<String> {
+async fn wrong<S: Rows>(workload: Workload, connect: impl AsyncFn(String) -> S) -> Vec<String> {
     for seconds in SECONDS {
         let (_store, server) = served().await;
         let sides = [connect(server.url()).await, connect(server.url()).await];
@@ -77,6 +78,19 @@ async fn the_loop_by_hand_does_every_workload() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sketch_does_what_it_can() {
+    for workload in [Workload::OwnKey, Workload::Counter, Workload::Transfers] {
+        let (_store, server) = served().await;
+        let rows = by_hand(server.url()).await;
+        rows.fill(workload.rows(8)).await.unwrap();
+        let sketch = Sketch::connect(&server.url(), PREFIX).await.unwrap();
+        let report = drive(&sketch, &job(workload, 0, SECONDS[0], server.url())).await.unwrap();
+        assert!(report.transactions > 0);
+        assert_eq!(audit(workload, &report.tasks, &rows.found().await.unwrap()), [""; 0], "{workload:?}");
+    }
+}
+
 /// Runs its first write so many times, and says that it ran once.
 #[derive(Clone)]
 struct Careless<S> {
@@ -85,7 +99,7 @@ struct Careless<S> {
     was: Arc<AtomicBool>,
 }
 
-impl<S: Side> Side for Careless<S> {
+impl<S: Rows> Rows for Careless<S> {
     async fn fill(&self, rows: u32) -> Result<()> {
         self.side.fill(rows).await
     }
@@ -93,7 +107,9 @@ impl<S: Side> Side for Careless<S> {
     async fn found(&self) -> Result<Found> {
         self.side.found().await
     }
+}
 
+impl<S: Side> Side for Careless<S> {
     async fn perform(&self, step: Step, phase: &Phase) -> Result<Ended> {
         let first = step.writes() && !self.was.swap(true, Ordering::Relaxed);
         let endless = Phase::default();

@@ -80,6 +80,9 @@ fn endpoint(text: &str) -> Result<String> {
              use `builder().url(...).user(name, password)`"
         )));
     }
+    if text.contains('#') {
+        return Err(malformed(text, "an endpoint has no fragment: write a `#` in a name or password as %23"));
+    }
     let uri: Uri = text.parse().map_err(|error| malformed(text, error))?;
     if uri.host().is_none_or(str::is_empty) {
         return Err(invalid(format!("`{shown}` has no host")));
