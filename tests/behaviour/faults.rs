@@ -97,7 +97,8 @@ async fn impatient(store: &Store) -> (Database, Arc<Script>) {
     (builder.connect().await.unwrap(), script)
 }
 
-async fn add(db: &Database, id: u32) -> Result<(), Error> {
+/// Adds 1 to an account, which need not be there.
+pub(crate) async fn add(db: &Database, id: u32) -> Result<(), Error> {
     let accounts = Account::table();
     db.write(async |txn| {
         let balance = accounts.get(txn, &id).await?.map_or(0, |account| account.balance);
@@ -106,7 +107,8 @@ async fn add(db: &Database, id: u32) -> Result<(), Error> {
     .await
 }
 
-async fn balance(db: &Database, id: u32) -> i64 {
+/// What is in an account.
+pub(crate) async fn balance(db: &Database, id: u32) -> i64 {
     let found = db.read(async |txn| Account::table().get(txn, &id).await).await.unwrap();
     found.map_or(0, |account| account.balance)
 }

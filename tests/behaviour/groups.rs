@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::cost::requests;
-use crate::faults::Script;
+use crate::faults::{Script, balance};
 use crate::store::{Account, Store, User, user};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -43,11 +43,6 @@ async fn add(db: &Database, id: u32) -> Result<i64, Error> {
     .await
 }
 
-async fn balance(db: &Database, id: u32) -> i64 {
-    let found = db.read(async |txn| Account::table().get(txn, &id).await).await.unwrap();
-    found.map_or(0, |account| account.balance)
-}
-
 /// Waits until what is asked for holds.
 async fn until(mut holds: impl AsyncFnMut() -> bool) {
     let wait = async {
@@ -59,7 +54,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// Waits until an increment is one request, because its row is cached.
-async fn until_cached(db: &Database, id: u32) {
+pub(crate) async fn until_cached(db: &Database, id: u32) {
     until(async || requests(db, async || add(db, id).await).await == 1).await;
 }
 

@@ -1,37 +1,21 @@
 //! Transactions of one process that meet: none waits for one that will not be committed, and no cache makes a difference
 //! to what they see.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cost::requests;
+use crate::faults::{Script, add, balance};
+use crate::groups::until_cached;
 use crate::store::{Account, Blob, Store, User, user};
 use futures_util::future::{join_all, try_join_all};
 use txetcd::{Database, Error};
+use txetcd_core::client::Fault;
 
 /// How long many transactions that all meet may take.
 const LONG: Duration = Duration::from_secs(120);
 /// What is in each pot at the start.
 const FULL: i64 = 100;
-
-async fn add(db: &Database, id: u32) -> Result<(), Error> {
-    let accounts = Account::table();
-    db.write(async |txn| {
-        let balance = accounts.get(txn, &id).await?.map_or(0, |account| account.balance);
-        accounts.put(txn, &Account { id, balance: balance + 1 })
-    })
-    .await
-}
-
-async fn balance(db: &Database, id: u32) -> i64 {
-    let found = db.read(async |txn| Account::table().get(txn, &id).await).await.unwrap();
-    found.map_or(0, |account| account.balance)
-}
-
-/// Waits until an increment is one request, because its row is cached.
-async fn until_cached(db: &Database, id: u32) {
-    let wait = async { while requests(db, async || add(db, id).await).await != 1 {} };
-    tokio::time::timeout(LONG, wait).await.expect("to be cached at last");
-}
 
 fn account(id: u32) -> Account {
     Account { id, balance: 0 }
@@ -67,7 +51,7 @@ async fn one_that_was_overtaken_holds_up_nobody() {
 async fn what_was_overtaken_is_told_in_time() {
     // The one before it never gets an answer.
     let store = Store::memory();
-    let script = std::sync::Arc::new(crate::faults::Script::random(1));
+    let script = Arc::new(Script::random(1));
     let builder = store.builder().faults(script.faults()).transaction_timeout(Duration::from_secs(1));
     let db = builder.connect().await.unwrap();
     add(&db, 1).await.unwrap();
@@ -78,7 +62,7 @@ async fn what_was_overtaken_is_told_in_time() {
     let read = Account::table().get(&first, &1).await.unwrap().unwrap();
     Account::table().put(&first, &read).unwrap();
     for _ in 0..100 {
-        script.push("KV/Txn", txetcd_core::client::Fault::SilentAfter(0));
+        script.push("KV/Txn", Fault::SilentAfter(0));
     }
     tokio::time::pause();
     let (unknown, overtaken) = tokio::join!(first.commit(), late.commit());

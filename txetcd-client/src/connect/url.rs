@@ -81,7 +81,7 @@ fn endpoint(text: &str) -> Result<String> {
         )));
     }
     if text.contains('#') {
-        return Err(malformed(text, "an endpoint has no fragment: write a `#` in a name or password as %23"));
+        return Err(malformed(text, "an endpoint has no fragment: leave out what begins with `#`"));
     }
     let uri: Uri = text.parse().map_err(|error| malformed(text, error))?;
     if uri.host().is_none_or(str::is_empty) {
@@ -148,6 +148,7 @@ mod tests {
             ("", "is empty"),
             ("http://h:1/app", "namespace"),
             ("http://root:hunter2@h:1", "builder().url(...).user"),
+            ("http://a:1#b", "no fragment"),
             ("root:hunter2@h:1", "no scheme"),
             ("embedded:", "needs a directory"),
             ("memory:name", "takes no name"),
