@@ -52,6 +52,14 @@ impl Target {
             }
             return Ok(Self::Domain(domain.to_owned()));
         }
+        // Before anything is taken apart: a password may hold a comma, or what looks like a scheme.
+        if text.contains('@') {
+            return Err(invalid(format!(
+                "`{}`: a URL is no place for a password, since URLs are logged: \
+                 use `builder().url(...).user(name, password)`",
+                without_credentials(text)
+            )));
+        }
         let endpoints = text.split(',').map(endpoint).collect::<Result<Vec<_>>>()?;
         Ok(Self::Cluster(endpoints))
     }
@@ -62,22 +70,15 @@ fn endpoint(text: &str) -> Result<String> {
     if text.is_empty() {
         return Err(invalid("an endpoint is empty: write `http://host:2379`, several separated by commas"));
     }
-    let shown = without_credentials(text);
-    let Some((scheme, rest)) = text.split_once("://") else {
+    let Some((scheme, _)) = text.split_once("://") else {
         return Err(invalid(format!(
-            "`{shown}` has no scheme: write `http://{shown}`, or `https://{shown}` for TLS \
+            "`{text}` has no scheme: write `http://{text}`, or `https://{text}` for TLS \
              (`embedded:PATH` and `memory:` need no server)"
         )));
     };
     if scheme != "http" && scheme != "https" {
         return Err(invalid(format!(
-            "`{shown}`: the scheme `{scheme}` is not known; these are: http, https, etcd+srv, embedded:PATH, memory:"
-        )));
-    }
-    if rest.contains('@') {
-        return Err(invalid(format!(
-            "`{shown}`: a URL is no place for a password, since URLs are logged: \
-             use `builder().url(...).user(name, password)`"
+            "`{text}`: the scheme `{scheme}` is not known; these are: http, https, etcd+srv, embedded:PATH, memory:"
         )));
     }
     if text.contains('#') {
@@ -85,15 +86,15 @@ fn endpoint(text: &str) -> Result<String> {
     }
     let uri: Uri = text.parse().map_err(|error| malformed(text, error))?;
     if uri.host().is_none_or(str::is_empty) {
-        return Err(invalid(format!("`{shown}` has no host")));
+        return Err(invalid(format!("`{text}` has no host")));
     }
     let authority = uri.authority().map_or("", http::uri::Authority::as_str);
     if authority.len() > uri.host().map_or(0, str::len) && uri.port_u16().is_none() {
-        return Err(invalid(format!("`{shown}`: what follows the host is not a port: write `host:2379`")));
+        return Err(invalid(format!("`{text}`: what follows the host is not a port: write `host:2379`")));
     }
     if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
         return Err(invalid(format!(
-            "`{shown}`: an endpoint has no path: for a prefix of keys use `builder().namespace(...)`"
+            "`{text}`: an endpoint has no path: for a prefix of keys use `builder().namespace(...)`"
         )));
     }
     Ok(text.trim_end_matches('/').to_owned())
@@ -105,10 +106,11 @@ pub(super) fn malformed(text: &str, reason: impl Display) -> Error {
 
 /// A URL as it may be shown: what stands before an `@` is left out.
 pub(super) fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
-        (None, Some((_, host))) => format!("***@{host}"),
-        _ => url.to_owned(),
+    let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
+    let is_scheme = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    match before.split_once("://") {
+        Some((scheme, _)) if is_scheme(scheme) => format!("{scheme}://***@{host}"),
+        _ => format!("***@{host}"),
     }
 }
 
@@ -149,7 +151,10 @@ mod tests {
             ("http://h:1/app", "namespace"),
             ("http://root:hunter2@h:1", "builder().url(...).user"),
             ("http://a:1#b", "no fragment"),
-            ("root:hunter2@h:1", "no scheme"),
+            ("root:hunter2@h:1", "builder().url(...).user"),
+            // Once the password was shown as a scheme, and the half of it before the comma as a port.
+            ("root:hunter2@h:1;http://i:1", "builder().url(...).user"),
+            ("http://root:hunter2,x@h:1", "builder().url(...).user"),
             ("embedded:", "needs a directory"),
             ("memory:name", "takes no name"),
             ("etcd+srv://", "comes a domain"),
