@@ -9,8 +9,8 @@ use crate::faults::{Script, add, balance};
 use crate::groups::until_cached;
 use crate::store::{Account, Blob, Store, User, user};
 use futures_util::future::{join_all, try_join_all};
-use txetcd::{Database, Error};
-use txetcd_core::client::Fault;
+use txetcd::{Database, Error, embedded};
+use txetcd_core::client::{Fault, Faults};
 
 /// How long many transactions that all meet may take.
 const LONG: Duration = Duration::from_secs(120);
@@ -70,6 +70,46 @@ async fn what_was_overtaken_is_told_in_time() {
     // Finding out about the first one takes longer than a transaction may.
     let overtaken = overtaken.unwrap_err();
     assert!(overtaken.is_timeout(), "{overtaken}");
+}
+
+/// Tells watches late what has happened.
+struct SlowWatches;
+
+impl Faults for SlowWatches {
+    fn next(&self, _: &str) -> Fault {
+        Fault::None
+    }
+
+    fn latency(&self, path: &str) -> Duration {
+        if path.contains("Watch/") { Duration::from_millis(80) } else { Duration::ZERO }
+    }
+}
+
+// Time stands still as long as anything goes on: who asks again and again does so for ever.
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_lags_is_not_asked_again_and_again() {
+    let store = embedded::Store::builder().memory_on_runtime().unwrap();
+    let accounts = Account::table();
+    let other = Database::builder().store(&store).connect().await.unwrap();
+    // So many that after a conflict the store does not tell all that has changed.
+    for id in 1..=200 {
+        other.write(async |txn| accounts.put(txn, &account(id))).await.unwrap();
+    }
+    let cached = Database::builder().store(&store).cached::<Account>().faults(Arc::new(SlowWatches));
+    let db = cached.max_attempts(50).connect().await.unwrap();
+    until_cached(&db, 0).await;
+    let count_into = async |id: u32| -> Result<(), Error> {
+        db.write(async |txn| {
+            let balance = accounts.all(txn).collect().await?.len() as i64;
+            accounts.put(txn, &Account { id, balance })
+        })
+        .await
+    };
+    count_into(0).await.unwrap();
+    other.write(async |txn| accounts.delete(txn, &200)).await.unwrap();
+    let cost = requests(&db, async || try_join_all((0..8).map(count_into)).await).await;
+    assert!(cost <= 8 * 8, "{cost} requests");
+    assert_eq!(balance(&db, 0).await, 200);
 }
 
 stores! {

@@ -25,6 +25,7 @@ use imbl::{OrdMap, OrdSet};
 use txetcd_client::{KeyValue, WatchEvent};
 
 use super::bounds::{Bounds, after};
+use super::conflict::Changes;
 use super::read_set::Mark;
 use bytes::Bytes;
 use ranges::Ranges;
@@ -155,6 +156,13 @@ impl Cache {
         Some(rows.get(key).map_or(0, |kv| kv.mod_revision()))
     }
 
+    /// Whether the rows, if they are known, and the versions have these changes.
+    pub(crate) fn has_all(&self, changes: &Changes) -> bool {
+        let Some(revision) = self.revision() else { return true };
+        let is_there = |key: &Vec<u8>| self.has(key) == Some(true);
+        revision >= changes.as_of || revision >= changes.written && !changes.deleted.iter().any(is_there)
+    }
+
     /// Adds what a transaction is about to write.
     pub(crate) fn add(&mut self, versions: &Versions) {
         for (key, version) in versions.iter() {
@@ -174,6 +182,11 @@ impl Cache {
     /// The versions that are committed, and in which revision.
     pub(crate) fn committed(&self) -> impl Iterator<Item = (i64, &Versions)> {
         self.committed.iter().flat_map(|(revision, all)| all.iter().map(|versions| (*revision, versions)))
+    }
+
+    /// The versions that were committed in this revision, which the rows have not reached.
+    pub(crate) fn committed_in(&self, revision: i64) -> impl Iterator<Item = &(Arc<[u8]>, Version)> {
+        self.committed.get(&revision).into_iter().flatten().flat_map(|versions| versions.iter())
     }
 
     /// Forgets all versions that are not committed.

@@ -43,8 +43,8 @@ pub(crate) struct Conflict {
     /// `known` is of this revision; `None` if the store has to be read anew.
     pub(crate) revision: Option<i64>,
     pub(crate) known: Known,
-    /// The revision by which all that others changed has changed, as far as known.
-    pub(crate) changed_by: Option<i64>,
+    /// What others have changed meanwhile, if all of it is known.
+    pub(crate) changes: Option<Changes>,
     /// What changed, as far as known, for messages.
     pub(crate) keys: Vec<String>,
     /// The tables whose row in the catalogue is not the one that was expected.
@@ -53,6 +53,17 @@ pub(crate) struct Conflict {
     pub(crate) changed: Vec<Vec<u8>>,
     /// Whether it met another transaction of this process, and the store was not asked.
     pub(crate) is_local: bool,
+}
+
+/// What others have changed, of which a copy of the rows may not know yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    /// A revision that has all of them, and perhaps more than a copy is ever told of.
+    pub(crate) as_of: i64,
+    /// The one in which the newest of those rows was written that are there.
+    pub(crate) written: i64,
+    /// The keys that are not there any more: nothing tells in which revision they were deleted.
+    pub(crate) deleted: Vec<Vec<u8>>,
 }
 
 /// What a refusal means for one transaction.
@@ -105,7 +116,7 @@ impl Findings {
         let mut conflict = Conflict {
             revision: self.revision,
             known: Known::default(),
-            changed_by: Some(0),
+            changes: self.revision.map(Changes::as_of),
             keys: Vec::new(),
             schemas: Vec::new(),
             changed: Vec::new(),
@@ -178,11 +189,11 @@ impl Findings {
             violated => {
                 if conflict.keys.is_empty() {
                     conflict.keys.extend(violated.map(|(key, _)| describe(key, tables)));
-                    conflict.changed_by = None;
+                    conflict.changes = None;
                 }
                 if conflict.keys.is_empty() {
                     conflict.keys = touched(attempt);
-                    conflict.changed_by = None;
+                    conflict.changes = None;
                 }
                 conflict.keys.truncate(NAMED_KEYS);
                 Verdict::Changed(conflict)
@@ -197,7 +208,7 @@ impl Conflict {
         Self {
             revision: None,
             known: Known::default(),
-            changed_by: None,
+            changes: None,
             keys: touched(attempt),
             schemas: Vec::new(),
             changed: Vec::new(),
@@ -205,10 +216,16 @@ impl Conflict {
         }
     }
 
-    /// What it has read of this process's own copies and plans did not come about, because of what changed by this
-    /// revision, if that is known.
-    pub(crate) fn let_down(attempt: &Attempt, changed_by: Option<i64>) -> Self {
-        Self { is_local: true, changed_by, ..Self::to_be_read_anew(attempt) }
+    /// What it has read of this process's own copies and plans did not come about, because of these changes, if they are
+    /// known.
+    pub(crate) fn let_down(attempt: &Attempt, changes: Option<Changes>) -> Self {
+        Self { is_local: true, changes, ..Self::to_be_read_anew(attempt) }
+    }
+
+    /// What others of this process wait for: perhaps the changes have to do with them as well.
+    pub(crate) fn awaited(&self) -> Option<Changes> {
+        let all = |revision| Changes { written: revision, ..Changes::as_of(revision) };
+        self.changes.clone().or_else(|| self.revision.map(all))
     }
 
     /// Another transaction of this process was before it. What it wrote is known, if it has been committed.
@@ -221,7 +238,7 @@ impl Conflict {
         Self {
             revision,
             known,
-            changed_by: None,
+            changes: None,
             keys: vec![describe(key, &attempt.tables)],
             schemas: Vec::new(),
             changed: vec![key.to_vec()],
@@ -232,8 +249,23 @@ impl Conflict {
     fn change(&mut self, key: &[u8], tables: &Tables, now: i64) {
         self.keys.push(describe(key, tables));
         self.changed.push(key.to_vec());
-        // Nothing tells when a row was deleted.
-        self.changed_by = self.changed_by.filter(|_| now != 0).map(|by| by.max(now));
+        match &mut self.changes {
+            Some(changes) if now == 0 => changes.deleted.push(key.to_vec()),
+            Some(changes) => changes.written = changes.written.max(now),
+            None => {}
+        }
+    }
+}
+
+impl Changes {
+    fn as_of(revision: i64) -> Self {
+        Self { as_of: revision, ..Self::default() }
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.as_of = self.as_of.max(other.as_of);
+        self.written = self.written.max(other.written);
+        self.deleted.extend(other.deleted);
     }
 }
 

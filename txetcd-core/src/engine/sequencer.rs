@@ -165,17 +165,21 @@ impl Sequencer {
 
     /// Waits until the cache has reached this revision, unless that takes too long. Whether it can be read then.
     async fn reaches(&self, revision: i64) -> bool {
-        let reached = async {
+        self.comes_to(|cache| cache.revision().is_none_or(|cached| cached >= revision)).await
+    }
+
+    /// Waits until something holds for the cache, unless that takes too long. Whether it can be read then.
+    async fn comes_to(&self, holds: impl Fn(&Cache) -> bool) -> bool {
+        let comes_to = async {
             loop {
                 let moved = self.moved.notified();
-                let cached = lock(&self.state).order.cache.revision();
-                if cached.is_none_or(|cached| cached >= revision) {
+                if holds(&lock(&self.state).order.cache) {
                     break;
                 }
                 moved.await;
             }
         };
-        tokio::time::timeout(CACHE_PATIENCE, reached).await.is_ok() && self.cached().is_some()
+        tokio::time::timeout(CACHE_PATIENCE, comes_to).await.is_ok() && self.cached().is_some()
     }
 
     /// Caches these ranges from now on, in place of others, as long as something follows them.
@@ -286,8 +290,8 @@ impl Engine {
     ) -> Start {
         let is_cached = || conflict.changed.iter().all(|key| self.sequencer.caches(key));
         if wants_cache && may_read_cache && is_cached() {
-            let has_changes = match conflict.changed_by {
-                Some(by) => self.sequencer.reaches(by).await,
+            let has_changes = match &conflict.changes {
+                Some(changes) => self.sequencer.comes_to(|cache| cache.has_all(changes)).await,
                 None => conflict.is_local,
             };
             if has_changes {

@@ -17,7 +17,7 @@ use crate::engine::bookkeeping::{CATALOGUE, slot_of};
 use crate::engine::cache::ranges::Ranges;
 use crate::engine::cache::{Cache, Step, Version, Versions};
 use crate::engine::committer::Outcome;
-use crate::engine::conflict::Conflict;
+use crate::engine::conflict::{Changes, Conflict};
 use crate::engine::leases::Leases;
 use crate::engine::plan::Committed;
 use crate::engine::read_set::{Mark, RangeRead, provisional};
@@ -44,7 +44,7 @@ pub(super) struct Order {
     pub(super) numbers: Numbers,
     pub(super) cache: Cache,
     in_flight: usize,
-    /// The newest revisions that are commits of this process.
+    /// The newest revisions that are commits of this process, and changed nothing in cached rows that is no version.
     own_revisions: BTreeSet<i64>,
     /// Who wrote a key last.
     written: BTreeMap<Vec<u8>, Writer>,
@@ -371,7 +371,10 @@ impl Order {
                     }
                     self.cache.commit(versions, revision);
                 }
-                None if self.writes_to_cache(&member.attempt) => self.cache.wait_for(revision),
+                None if self.writes_to_cache(&member.attempt) => {
+                    self.own_revisions.remove(&revision);
+                    self.cache.wait_for(revision);
+                }
                 None => {}
             }
             member.leases.keep();
@@ -384,7 +387,7 @@ impl Order {
                 self.written.remove(&key);
             }
         }
-        self.tell_overtaken(&replaced);
+        self.tell_overtaken(&replaced, None);
         for member in self.members.values_mut() {
             member.after.retain(|number| self.numbers.fate(*number) == Fate::Open);
         }
@@ -399,10 +402,12 @@ impl Order {
     /// Ends members that will not be applied, each with this answer, and those that have to do with what they were about
     /// to write.
     pub(super) fn fail(&mut self, failed: impl IntoIterator<Item = (u64, Result<Outcome>)>) {
-        let (mut any, mut changed_by) = (false, None);
+        let (mut any, mut changes) = (false, None::<Changes>);
         for (number, answer) in failed {
-            if let Ok(Outcome::Conflict(conflict)) = &answer {
-                changed_by = changed_by.max(conflict.changed_by);
+            if let Ok(Outcome::Conflict(conflict)) = &answer
+                && let Some(more) = conflict.awaited()
+            {
+                changes.get_or_insert_default().extend(more);
             }
             let Some(mut member) = self.remove(number) else { continue };
             any = true;
@@ -413,17 +418,17 @@ impl Order {
             self.answers.push((member.answer, answer));
         }
         if any {
-            self.fail_dependent(changed_by);
+            self.fail_dependent(changes.as_ref());
             self.rebuild();
-            self.tell_overtaken(&Replaced::new());
+            self.tell_overtaken(&Replaced::new(), changes.as_ref());
         }
     }
 
-    /// Ends those that have read what one that failed was about to write, because of what changed by this revision.
+    /// Ends those that have read what one that failed was about to write, because of these changes.
     ///
     /// A member depends on earlier ones only, so that going through them in order finds all. None of those found is in
     /// flight: a request has all that its members rely on, or that is settled.
-    fn fail_dependent(&mut self, changed_by: Option<i64>) {
+    fn fail_dependent(&mut self, changes: Option<&Changes>) {
         let numbers: Vec<u64> = self.members.keys().copied().collect();
         for number in numbers {
             let Some(member) = self.members.get_mut(&number) else { continue };
@@ -432,7 +437,7 @@ impl Order {
                 member.after.retain(|after| fates.fate(*after) == Fate::Open);
                 continue;
             }
-            let conflict = Conflict::let_down(&member.attempt, changed_by);
+            let conflict = Conflict::let_down(&member.attempt, changes.cloned());
             if let Some(member) = self.remove(number) {
                 self.numbers.settle(number, Fate::Failed);
                 self.answers.push((member.answer, Ok(Outcome::Conflict(conflict))));
@@ -441,12 +446,13 @@ impl Order {
     }
 
     /// Tells those that were overtaken by members that are settled what is there now, if it was just written. (If that
-    /// member was not applied, there may be others that they have not seen either.)
-    fn tell_overtaken(&mut self, replaced: &Replaced) {
+    /// member was not applied, because of these changes, there may be others that they have not seen either.)
+    fn tell_overtaken(&mut self, replaced: &Replaced, changes: Option<&Changes>) {
         let is_settled = |overtaken: &mut Overtaken| self.numbers.fate(overtaken.by) != Fate::Open;
         for Overtaken { attempt, key, answer, .. } in self.overtaken.extract_if(.., is_settled) {
             let now = replaced.get(&key).and_then(|writer| Some((writer.committed?, writer.row(&key)?)));
-            self.answers.push((answer, Ok(Outcome::Conflict(Conflict::local(&key, &attempt, now)))));
+            let conflict = Conflict { changes: changes.cloned(), ..Conflict::local(&key, &attempt, now) };
+            self.answers.push((answer, Ok(Outcome::Conflict(conflict))));
         }
     }
 
@@ -514,7 +520,10 @@ impl Order {
                     (Vec::new(), None)
                 }
                 Some(Step::Changes(revision, events)) => {
-                    let keys: HashSet<&[u8]> = events.iter().map(WatchEvent::key).collect();
+                    let mut keys: HashSet<&[u8]> = events.iter().map(WatchEvent::key).collect();
+                    for (key, _) in self.cache.committed_in(*revision) {
+                        keys.remove(&**key);
+                    }
                     (self.concerned(&keys), self.disturbed_until(*revision, &keys))
                 }
             };
