@@ -9,7 +9,7 @@ use crate::faults::{Script, add, balance};
 use crate::groups::until_cached;
 use crate::store::{Account, Blob, Store, User, user};
 use futures_util::future::{join_all, try_join_all};
-use txetcd::{Database, Error, embedded};
+use txetcd::{Database, Error, WriteTxn, embedded};
 use txetcd_core::client::{Fault, Faults};
 
 /// How long many transactions that all meet may take.
@@ -72,8 +72,8 @@ async fn what_was_overtaken_is_told_in_time() {
     assert!(overtaken.is_timeout(), "{overtaken}");
 }
 
-/// Tells watches late what has happened.
-struct SlowWatches;
+/// Tells watches so much later what has happened.
+struct SlowWatches(Duration);
 
 impl Faults for SlowWatches {
     fn next(&self, _: &str) -> Fault {
@@ -81,7 +81,7 @@ impl Faults for SlowWatches {
     }
 
     fn latency(&self, path: &str) -> Duration {
-        if path.contains("Watch/") { Duration::from_millis(80) } else { Duration::ZERO }
+        if path.contains("Watch/") { self.0 } else { Duration::ZERO }
     }
 }
 
@@ -95,7 +95,8 @@ async fn a_cache_that_lags_is_not_asked_again_and_again() {
     for id in 1..=200 {
         other.write(async |txn| accounts.put(txn, &account(id))).await.unwrap();
     }
-    let cached = Database::builder().store(&store).cached::<Account>().faults(Arc::new(SlowWatches));
+    let slow = Arc::new(SlowWatches(Duration::from_millis(80)));
+    let cached = Database::builder().store(&store).cached::<Account>().faults(slow);
     let db = cached.max_attempts(50).connect().await.unwrap();
     until_cached(&db, 0).await;
     let count_into = async |id: u32| -> Result<(), Error> {
@@ -110,6 +111,44 @@ async fn a_cache_that_lags_is_not_asked_again_and_again() {
     let cost = requests(&db, async || try_join_all((0..8).map(count_into)).await).await;
     assert!(cost <= 8 * 8, "{cost} requests");
     assert_eq!(balance(&db, 0).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_sees_together_what_never_was_together() {
+    let store = embedded::Store::builder().memory_on_runtime().unwrap();
+    let accounts = Account::table();
+    // Later than the cache is waited for.
+    let slow = Arc::new(SlowWatches(Duration::from_millis(400)));
+    let cached = Database::builder().store(&store).cached::<Account>().faults(slow);
+    let db = cached.connect().await.unwrap();
+    add(&db, 0).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+
+    // The second row comes and goes, by transactions that read the store.
+    let by_hand = async |change: &dyn Fn(&WriteTxn) -> txetcd::Result<()>| {
+        let txn = db.begin().await.unwrap();
+        accounts.all(&txn).collect().await.unwrap();
+        change(&txn).unwrap();
+        txn.commit().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    by_hand(&|txn| accounts.put(txn, &account(1))).await;
+    by_hand(&|txn| accounts.delete(txn, &1)).await;
+    // The third one comes when it is gone, by one that reads the cache, which has not heard of it.
+    let ids = async |third: Option<u32>| -> Result<Vec<u32>, Error> {
+        db.write(async |txn| {
+            let ids: Vec<u32> = accounts.all(txn).keys().await?;
+            assert!(ids.len() <= 2, "{ids:?} never were there together");
+            third.map_or(Ok(()), |id| accounts.put(txn, &account(id)))?;
+            Ok(ids)
+        })
+        .await
+    };
+    assert_eq!(ids(Some(2)).await.unwrap(), [0]);
+    for _ in 0..100 {
+        assert_eq!(ids(None).await.unwrap(), [0, 2]);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 stores! {
