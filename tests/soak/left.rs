@@ -17,6 +17,13 @@ pub(crate) struct Left {
     watches: Option<String>,
 }
 
+impl Left {
+    /// Whether this is no more than that. A task may have been about to end.
+    pub(crate) fn is_within(&self, wanted: &Self) -> bool {
+        self.tasks <= wanted.tasks && Self { tasks: wanted.tasks, ..self.clone() } == *wanted
+    }
+}
+
 /// Looks at it from outside.
 pub(crate) struct Observer {
     client: Client,
@@ -40,14 +47,14 @@ impl Observer {
         Self { metrics, ..Self::of(url).await }
     }
 
-    /// What there is, once it is as `wanted`, or does not become so; or, if nothing is said, once it stays.
+    /// What there is, once it is within what is `wanted`, or does not become so; or, if nothing is said, once it stays.
     pub(crate) async fn settled(&self, wanted: Option<&Left>) -> Left {
         let since = tokio::time::Instant::now();
         let mut before = self.look().await;
         loop {
             tokio::time::sleep(Duration::from_millis(if wanted.is_some() { 20 } else { 500 })).await;
             let left = self.look().await;
-            let is_settled = wanted.map_or(left == before, |wanted| left == *wanted);
+            let is_settled = wanted.map_or(left == before, |wanted| left.is_within(wanted));
             if is_settled || since.elapsed() > LONG {
                 return left;
             }
