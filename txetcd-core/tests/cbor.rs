@@ -226,6 +226,20 @@ fn bad_bytes_are_refused() {
     assert!(refused::<BTreeMap<String, u8>>("a2616101616102").contains("twice"));
     assert!(refused::<BTreeMap<String, u8>>("a261610178016102").contains("twice"));
     assert!(refused::<BTreeMap<u8, u8>>("a20101180101").contains("twice"));
+    // Among them null and undefined, floats, strings in pieces, and these inside of a key.
+    for keys in [
+        ["f6", "f7"],
+        ["f93c00", "fb3ff0000000000000"],
+        ["6161", "7f60616160ff"],
+        ["4161", "5801 61"],
+        ["d82541 61", "d8255f4161ff"],
+        ["81f6", "9ff7ff"],
+        ["a1616101", "bf7801611801ff"],
+    ] {
+        let map = |first: &str, second: &str| format!("a2 {first} 01 {second} 02");
+        assert!(refused::<Value>(&map(keys[0], keys[1])).contains("twice"), "{keys:?}");
+        assert!(decode::<Value>(&hex(&map(keys[1], "21"))).is_ok(), "{keys:?}");
+    }
     assert!(refused::<Pair>("a4616101616202617800617800").contains("twice"));
     assert!(refused::<Pair>("a36161016162026178a2010101 02").contains("twice"));
     assert!(refused::<Pair>("a2616101616101").contains("duplicate field `a`"));

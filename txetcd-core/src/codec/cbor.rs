@@ -12,6 +12,7 @@ mod collection;
 mod error;
 mod input;
 mod known;
+mod map_key;
 mod read;
 mod strings;
 mod tagged;

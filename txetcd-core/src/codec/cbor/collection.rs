@@ -4,7 +4,7 @@ use ciborium_ll::Header;
 use serde::de::{self, DeserializeSeed};
 
 use super::error::{ReadError, Step};
-use super::input::MapKey;
+use super::map_key::MapKey;
 use super::read::Reader;
 
 type Result<T, E = ReadError> = std::result::Result<T, E>;
@@ -44,10 +44,10 @@ impl Left {
 fn read<'de, S: DeserializeSeed<'de>>(
     reader: &mut Reader<'de>,
     seed: S,
-    step: impl FnOnce() -> Step,
+    step: impl FnOnce(&Reader<'de>) -> Step,
 ) -> Result<S::Value> {
     let start = reader.input.offset();
-    seed.deserialize(reader).map_err(|error| error.at(start).inside(step()))
+    seed.deserialize(&mut *reader).map_err(|error| error.at(start).inside(step(reader)))
 }
 
 /// The elements of an array.
@@ -77,7 +77,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_, 'de> {
         }
         let index = self.index;
         self.index += 1;
-        read(self.reader, seed, || Step::Index(index)).map(Some)
+        read(self.reader, seed, |_| Step::Index(index)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -128,19 +128,21 @@ impl<'de> de::MapAccess<'de> for Entries<'_, 'de> {
         }
         let index = self.reader.keys.len() - self.first_key;
         let start = self.reader.input.offset();
-        let key = read(self.reader, seed, || Step::Index(index))?;
-        self.reader.keys.push(self.reader.input.key_since(start)?);
+        let key = read(self.reader, seed, |_| Step::Index(index))?;
+        self.reader.keys.push(MapKey::of(self.reader.input.since(start))?);
         Ok(Some(key))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        let keys = self.reader.keys[self.first_key..].split_last();
-        let (key, index) = keys.map_or((None, 0), |(key, before)| (Some(*key), before.len()));
-        let fields = self.fields;
-        read(self.reader, seed, || {
+        let (fields, last) = (self.fields, self.reader.keys.len().saturating_sub(1));
+        let index = last.saturating_sub(self.first_key);
+        read(self.reader, seed, |reader| match reader.keys.get(last) {
             // The field's name is the type's own; a key that is not a field is data.
-            let is_key = |field: &&&str| key == Some(MapKey::Text(field.as_bytes()));
-            fields.iter().find(is_key).map_or(Step::Index(index), |field| Step::Field(field))
+            Some(MapKey::Text(text)) => fields
+                .iter()
+                .find(|field| text == *field)
+                .map_or(Step::Index(index), |field| Step::Field(field)),
+            _ => Step::Index(index),
         })
     }
 

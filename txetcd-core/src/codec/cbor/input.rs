@@ -104,16 +104,9 @@ impl<'de> Input<'de> {
         }
     }
 
-    /// The map key that was read from `start` up to here.
-    pub(super) fn key_since(&self, start: usize) -> Result<MapKey<'de>> {
-        let encoded = &self.bytes[start..self.at];
-        let mut again = Input::new(encoded);
-        Ok(match again.header()? {
-            Header::Positive(number) => MapKey::Positive(number),
-            Header::Negative(number) => MapKey::Negative(number),
-            Header::Text(Some(len)) => MapKey::Text(again.take(len)?),
-            _ => MapKey::Other(encoded),
-        })
+    /// What was read from `start` up to here.
+    pub(super) fn since(&self, start: usize) -> &'de [u8] {
+        &self.bytes[start..self.at]
     }
 
     fn take(&mut self, len: usize) -> Result<&'de [u8]> {
@@ -126,13 +119,4 @@ impl<'de> Input<'de> {
         let start = self.at;
         std::str::from_utf8(self.take(len)?).map_err(|_| ReadError::new("expected UTF-8 text").at(start))
     }
-}
-
-/// What makes two map keys the same: the number or text whatever its encoding, else the encoded bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum MapKey<'de> {
-    Positive(u64),
-    Negative(u64),
-    Text(&'de [u8]),
-    Other(&'de [u8]),
 }

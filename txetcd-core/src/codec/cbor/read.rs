@@ -5,8 +5,9 @@ use serde::de::{self, Visitor};
 
 use super::collection::{Entries, Items};
 use super::error::ReadError;
-use super::input::{Input, MapKey};
+use super::input::Input;
 use super::known::is_value;
+use super::map_key::MapKey;
 use super::strings::{ByteString, visit_bytes, visit_text};
 use super::tagged::{self, TaggedItem};
 use super::variant::Variant;
