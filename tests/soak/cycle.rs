@@ -31,9 +31,9 @@ impl Faults for Breaking {
         match path {
             // Connecting is not tried again.
             _ if number < 8 => Fault::None,
-            path if path.ends_with("Watch/Watch") && number % 2 == 0 => Fault::CutAfter(2),
-            path if path.ends_with("KV/Txn") && number % 7 == 0 => Fault::LoseReply,
-            path if path.ends_with("KV/Range") && number % 5 == 0 => Fault::LoseRequest,
+            path if path.ends_with("Watch/Watch") && number.is_multiple_of(2) => Fault::CutAfter(2),
+            path if path.ends_with("KV/Txn") && number.is_multiple_of(7) => Fault::LoseReply,
+            path if path.ends_with("KV/Range") && number.is_multiple_of(5) => Fault::LoseRequest,
             _ => Fault::None,
         }
     }
