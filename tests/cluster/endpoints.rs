@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use txetcd::Client;
+use txetcd::{Client, Compare, Txn};
 
 use crate::own_server::binaries;
 use txetcd_chaos::cluster::{Cluster, Mode};
@@ -22,6 +22,20 @@ async fn until_failed(client: &Client, cluster: &Cluster, members: &[usize]) {
     assert!(found.is_ok(), "{:?} failed, not {expected:?}", client.failed_endpoints());
 }
 
+/// Connects to a cluster whose first member is silent, and may have been the leader: until there is another one, none
+/// answers.
+async fn connect(cluster: &Cluster) -> Client {
+    let connected = async {
+        loop {
+            match Client::connect(cluster.url(0)).await {
+                Ok(client) => return client,
+                Err(error) => assert!(error.is_unavailable(), "{error}"),
+            }
+        }
+    };
+    tokio::time::timeout(LONG, connected).await.expect("there is a leader")
+}
+
 /// Reads until the client has left a member.
 async fn until_left(client: &Client, cluster: &Cluster, member: usize) {
     while client.endpoint() == cluster.url_of(member) {
@@ -36,7 +50,7 @@ async fn a_dead_member_is_not_chosen() {
         let mut cluster = crate::cluster(&binary).await;
         // It takes connections, and is silent on them: a write that it is given is lost.
         cluster.member(0).pause();
-        let client = Client::connect(cluster.url(0)).await.unwrap();
+        let client = connect(&cluster).await;
         assert_eq!(client.endpoint(), cluster.url_of(1));
         assert_eq!(client.failed_endpoints(), [cluster.url_of(0)]);
         for round in 0..4 {
@@ -81,5 +95,31 @@ async fn a_member_without_a_leader_is_not_chosen() {
         }
         cluster.rejoin();
         until_failed(&client, &cluster, &[]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conditions_alone_are_not_asked_of_a_member_that_lags() {
+    for (name, binary) in binaries() {
+        println!("on etcd {name}");
+        let cluster = crate::cluster(&binary).await;
+        let cut_off = Client::connect(&cluster.url_of(0)).await.unwrap();
+        let absent = || Txn::when([Compare::mod_revision("a").eq(0)]);
+        let answer = cut_off.txn(absent()).await.unwrap();
+        assert!(answer.succeeded() && answer.responses().is_empty());
+        cluster.isolate(0);
+        let others = format!("{},{}", cluster.url_of(1), cluster.url_of(2));
+        let others = Client::connect(&others).await.unwrap();
+        let put = async {
+            while let Err(error) = others.put("a", "1").await {
+                assert!(error.is_transient(), "{error}");
+            }
+        };
+        tokio::time::timeout(LONG, put).await.expect("the others have a leader");
+        let error = cut_off.txn(absent()).await.expect_err("it cannot know");
+        assert!(error.is_unavailable() || error.is_timeout(), "{error}");
+        let answer = others.txn(absent()).await.unwrap();
+        assert!(!answer.succeeded() && answer.responses().is_empty());
+        cluster.rejoin();
     }
 }

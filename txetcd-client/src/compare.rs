@@ -55,6 +55,11 @@ enum Target {
 }
 
 impl Compare {
+    /// What is compared.
+    pub(crate) fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+
     /// Compares the value, byte by byte.
     pub fn value(keys: impl Into<KeySet>) -> CompareValue {
         CompareValue { keys: keys.into() }

@@ -4,6 +4,7 @@ use etcd_client::proto::PbTxnResponse;
 
 use crate::client::Repeat;
 use crate::compare::Compare;
+use crate::kv::GetRequest;
 use crate::namespace::Namespace;
 use crate::op::{Op, OpResponse};
 
@@ -92,7 +93,23 @@ impl Txn {
             Op::Get(request) => request.repeat() == Repeat::Always,
             _ => false,
         };
-        if self.then.iter().chain(&self.or_else).all(lags) { Repeat::Always } else { Repeat::Linearizable }
+        let all = !self.is_without_ops() && self.then.iter().chain(&self.or_else).all(lags);
+        if all { Repeat::Always } else { Repeat::Linearizable }
+    }
+
+    /// Whether it only asks whether its conditions hold.
+    pub(crate) fn is_without_ops(&self) -> bool {
+        self.then.is_empty() && self.or_else.is_empty()
+    }
+
+    /// The same for etcd, which would let a member that lags answer conditions alone: all reads allow that where there
+    /// are none (`IsTxnSerializable` in its source). So there is one that does not, of what is compared anyway. Its
+    /// answer is nobody's.
+    pub(crate) fn linearizable(self) -> Self {
+        let asked = self.compares.first().filter(|_| self.is_without_ops());
+        let read =
+            asked.map(|compare| Op::from(GetRequest::new(compare.keys().clone()).keys_only().limit(1)));
+        self.or_else(read)
     }
 
     pub(crate) fn into_wire(self, namespace: &Namespace) -> etcd_client::Txn {
@@ -127,6 +144,11 @@ impl TxnResponse {
     /// The same, with the revision that the outermost one knows.
     pub(crate) fn at(self, revision: i64) -> Self {
         Self { revision, ..self }
+    }
+
+    /// The same, of a transaction that had no operations of its own.
+    pub(crate) fn without_responses(self) -> Self {
+        Self { responses: Vec::new(), ..self }
     }
 
     /// The store's revision after the transaction. 0 in a nested one: only the outermost knows.

@@ -73,13 +73,16 @@ impl Client {
 
     pub(crate) async fn send_txn(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
         let repeat = if txn.is_read_only() { txn.read_repeat() } else { self.writing()? };
+        let is_without_ops = txn.is_without_ops();
+        let txn = txn.linearizable();
         let response = self
             .call(repeat, timeout, || {
                 let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
                 async move { kv.txn(txn).await }
             })
             .await?;
-        Ok(TxnResponse::from_wire(response.0, &self.0.namespace))
+        let response = TxnResponse::from_wire(response.0, &self.0.namespace);
+        Ok(if is_without_ops { response.without_responses() } else { response })
     }
 
     /// The store's revision and cluster id, by a read of one key within the namespace.
