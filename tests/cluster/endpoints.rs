@@ -22,18 +22,17 @@ async fn until_failed(client: &Client, cluster: &Cluster, members: &[usize]) {
     assert!(found.is_ok(), "{:?} failed, not {expected:?}", client.failed_endpoints());
 }
 
-/// Connects to a cluster that has just lost a member, which may have been the leader: until there is another one, none
-/// answers.
-async fn connect(url: &str) -> Client {
-    let connected = async {
-        loop {
-            match Client::connect(url).await {
-                Ok(client) => return client,
-                Err(error) => assert!(error.is_unavailable(), "{error}"),
+/// Waits until members 1 and 2 answer: if member 0, which they have just lost, was the leader, neither does before there
+/// is another one.
+async fn until_others_answer(cluster: &Cluster) {
+    let answered = async {
+        for member in [1, 2] {
+            while let Err(error) = Client::connect(cluster.url_of(member)).await {
+                assert!(error.is_unavailable(), "{error}");
             }
         }
     };
-    tokio::time::timeout(LONG, connected).await.expect("there is a leader")
+    tokio::time::timeout(LONG, answered).await.expect("there is a leader");
 }
 
 /// Reads until the client has left a member.
@@ -50,7 +49,8 @@ async fn a_dead_member_is_not_chosen() {
         let mut cluster = crate::cluster(&binary).await;
         // It takes connections, and is silent on them: a write that it is given is lost.
         cluster.member(0).pause();
-        let client = connect(&cluster.url(0)).await;
+        until_others_answer(&cluster).await;
+        let client = Client::connect(cluster.url(0)).await.unwrap();
         assert_eq!(client.endpoint(), cluster.url_of(1));
         assert_eq!(client.failed_endpoints(), [cluster.url_of(0)]);
         for round in 0..4 {
@@ -85,6 +85,7 @@ async fn a_member_without_a_leader_is_not_chosen() {
         let client = Client::connect(cluster.url(0)).await.unwrap();
         // Clients still reach it, and it answers them; only not with what is current.
         cluster.isolate(0);
+        until_others_answer(&cluster).await;
         until_left(&client, &cluster, 0).await;
         assert_eq!(client.failed_endpoints(), [cluster.url_of(0)]);
         let mut waited = Duration::ZERO;
@@ -108,17 +109,12 @@ async fn conditions_alone_are_not_asked_of_a_member_that_lags() {
         let answer = cut_off.txn(absent()).await.unwrap();
         assert!(answer.succeeded() && answer.responses().is_empty());
         cluster.isolate(0);
-        let others = format!("{},{}", cluster.url_of(1), cluster.url_of(2));
-        let others = connect(&others).await;
-        let put = async {
-            while let Err(error) = others.put("a", "1").await {
-                assert!(error.is_transient(), "{error}");
-            }
-        };
-        tokio::time::timeout(LONG, put).await.expect("the others have a leader");
+        until_others_answer(&cluster).await;
+        let other = Client::connect(cluster.url_of(1)).await.unwrap();
+        other.put("a", "1").await.unwrap();
         let error = cut_off.txn(absent()).await.expect_err("it cannot know");
         assert!(error.is_unavailable() || error.is_timeout(), "{error}");
-        let answer = others.txn(absent()).await.unwrap();
+        let answer = other.txn(absent()).await.unwrap();
         assert!(!answer.succeeded() && answer.responses().is_empty());
         cluster.rejoin();
     }

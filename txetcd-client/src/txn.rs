@@ -93,8 +93,7 @@ impl Txn {
             Op::Get(request) => request.repeat() == Repeat::Always,
             _ => false,
         };
-        let all = !self.is_without_ops() && self.then.iter().chain(&self.or_else).all(lags);
-        if all { Repeat::Always } else { Repeat::Linearizable }
+        if self.then.iter().chain(&self.or_else).all(lags) { Repeat::Always } else { Repeat::Linearizable }
     }
 
     /// Whether it only asks whether its conditions hold.
@@ -102,14 +101,11 @@ impl Txn {
         self.then.is_empty() && self.or_else.is_empty()
     }
 
-    /// The same for etcd, which would let a member that lags answer conditions alone: all reads allow that where there
-    /// are none (`IsTxnSerializable` in its source). So there is one that does not, of what is compared anyway. Its
-    /// answer is nobody's.
-    pub(crate) fn linearizable(self) -> Self {
-        let asked = self.compares.first().filter(|_| self.is_without_ops());
-        let read =
-            asked.map(|compare| Op::from(GetRequest::new(compare.keys().clone()).keys_only().limit(1)));
-        self.or_else(read)
+    /// Conditions alone, with a read of what the first one compares, whose answer is nobody's. etcd would let a member that
+    /// lags answer them without: where there are no reads, all of them allow that (`IsTxnSerializable` in its source).
+    pub(crate) fn with_a_read(self) -> Self {
+        let keys = self.compares.first().map(|compare| compare.keys().clone());
+        self.or_else(keys.map(|keys| GetRequest::new(keys).keys_only().limit(1).into()))
     }
 
     pub(crate) fn into_wire(self, namespace: &Namespace) -> etcd_client::Txn {
@@ -146,7 +142,7 @@ impl TxnResponse {
         Self { revision, ..self }
     }
 
-    /// The same, of a transaction that had no operations of its own.
+    /// The same, without the answers.
     pub(crate) fn without_responses(self) -> Self {
         Self { responses: Vec::new(), ..self }
     }

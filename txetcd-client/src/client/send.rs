@@ -72,9 +72,9 @@ impl Client {
     }
 
     pub(crate) async fn send_txn(&self, txn: Txn, timeout: Duration) -> Result<TxnResponse> {
-        let repeat = if txn.is_read_only() { txn.read_repeat() } else { self.writing()? };
         let is_without_ops = txn.is_without_ops();
-        let txn = txn.linearizable();
+        let txn = if is_without_ops { txn.with_a_read() } else { txn };
+        let repeat = if txn.is_read_only() { txn.read_repeat() } else { self.writing()? };
         let response = self
             .call(repeat, timeout, || {
                 let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
