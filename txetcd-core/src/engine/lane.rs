@@ -179,11 +179,39 @@ impl Lane {
 
     /// Whether the lane's key is as it was left.
     pub(crate) fn is_unchanged(&self, found: Option<&KeyValue>) -> bool {
-        number_in(found) == (self.number != 0).then_some(self.number)
+        match self.number {
+            0 => found.is_none(),
+            number => number_in(found) == Some(number),
+        }
     }
 }
 
 /// The number in a lane's key, if it is there.
 pub(crate) fn number_in(found: Option<&KeyValue>) -> Option<u64> {
     Some(u64::from_be_bytes(found?.value().try_into().ok()?))
+}
+
+#[cfg(all(test, feature = "embedded"))]
+mod tests {
+    use txetcd_client::Txn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lane_on_which_someone_else_has_written_is_not_as_it_was_left() {
+        let client = Client::connect("memory:").await.unwrap();
+        let lanes = Arc::new(Lanes::new(client.clone(), Duration::from_secs(60)));
+        let mut lane = lanes.turn().await.unwrap().lane;
+        for number in 0..2_u64 {
+            lane.advance(number);
+            for value in [&[][..], b"x", &7_u64.to_be_bytes()] {
+                client.put(lane.key.clone(), value).await.unwrap();
+                let found = client.get(lane.key.clone()).await.unwrap();
+                assert!(!lane.is_unchanged(found.first()), "{value:?} for {number}");
+                assert!(!client.txn(Txn::when([lane.unchanged()])).await.unwrap().succeeded());
+            }
+            client.delete(lane.key.clone()).await.unwrap();
+            assert_eq!(lane.is_unchanged(None), number == 0);
+        }
+    }
 }
