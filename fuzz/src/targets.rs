@@ -1,24 +1,21 @@
-//! One target for each decoder.
+//! The targets, by what they read.
 
+mod bookkeeping;
 mod codecs;
 mod compressions;
+mod files;
+mod history;
+mod input;
 mod keys;
+mod requests;
+mod rows;
+mod texts;
+mod world;
 
-use fastrand::Rng;
+use crate::Target;
 
-/// A decoder that is tried.
-pub(crate) struct Target {
-    /// Its name on the command line.
-    pub(crate) name: &'static str,
-    /// What it may take beyond what all may.
-    pub(crate) memory: usize,
-    /// Bytes that it accepts.
-    pub(crate) valid: fn(&mut Rng) -> Vec<u8>,
-    /// Tries any bytes. Panics if a promise is broken; gives whether the bytes were accepted.
-    pub(crate) run: fn(&[u8]) -> bool,
-}
-
-pub(crate) static TARGETS: [Target; 12] = [
+/// All of them.
+pub static TARGETS: [Target; 22] = [
     codecs::CBOR,
     codecs::JSON,
     codecs::PICKLE,
@@ -31,4 +28,14 @@ pub(crate) static TARGETS: [Target; 12] = [
     compressions::ZSTD,
     compressions::LZ4,
     keys::KEYS,
+    keys::ORDER,
+    texts::URL,
+    texts::TOKEN,
+    texts::TIMESTAMP,
+    texts::OID,
+    rows::ROWS,
+    bookkeeping::BOOKKEEPING,
+    requests::REQUESTS,
+    files::FILES,
+    history::HISTORY,
 ];

@@ -24,6 +24,21 @@ use crate::client::Client;
 use crate::error::{Error, Kind, Result};
 use url::Target;
 
+/// Reads a URL, and gives it as it was understood; connects to nothing. For fuzzing; not part of the interface.
+///
+/// # Errors
+/// As [`Builder::connect`] for a URL that cannot be used.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub fn parse_url(text: &str) -> Result<String> {
+    Ok(match Target::parse(text)? {
+        Target::Cluster(endpoints) => endpoints.join(","),
+        Target::Domain(domain) => format!("etcd+srv://{domain}"),
+        Target::Embedded(path) => format!("embedded:{}", path.display()),
+        Target::Memory => "memory:".to_owned(),
+    })
+}
+
 /// How to connect. `Debug` shows no password.
 #[derive(Clone)]
 pub struct Builder {

@@ -10,7 +10,7 @@ use txetcd_core::codec::{
 };
 use txetcd_core::{Oid, Timestamp, Uuid};
 
-use super::Target;
+use crate::Target;
 use crate::person::Person;
 use crate::row::{Anything, Chain, Kind, Row, Tree, text, uuid};
 

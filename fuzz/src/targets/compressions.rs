@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use txetcd_core::codec::{Compression, MAX_DECOMPRESSED};
 
-use super::Target;
+use crate::Target;
 
 fn valid(compression: Compression, rng: &mut Rng) -> Vec<u8> {
     let piece: Vec<u8> = (0..rng.usize(0..20)).map(|_| rng.u8(..)).collect();

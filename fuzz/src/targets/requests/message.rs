@@ -1,4 +1,4 @@
-//! [`Input`]: messages to a method, random, structured, or structured and then mutated.
+//! Messages as clients send them, each for a method by its number in [`METHODS`](super::METHODS).
 
 use etcd_client::proto::{
     PbCompactionRequest, PbCompare, PbDeleteRequest, PbHashKvRequest, PbLeaseGrantRequest,
@@ -8,116 +8,7 @@ use etcd_client::proto::{
 use fastrand::Rng;
 use prost::Message;
 
-/// Every method, those first for which there are structured messages.
-const METHODS: [&str; 31] = [
-    "/etcdserverpb.KV/Range",
-    "/etcdserverpb.KV/Put",
-    "/etcdserverpb.KV/DeleteRange",
-    "/etcdserverpb.KV/Txn",
-    "/etcdserverpb.KV/Compact",
-    "/etcdserverpb.Lease/LeaseGrant",
-    "/etcdserverpb.Lease/LeaseRevoke",
-    "/etcdserverpb.Lease/LeaseTimeToLive",
-    "/etcdserverpb.KV/RangeStream",
-    "/etcdserverpb.Maintenance/HashKV",
-    KEEP_ALIVE,
-    WATCH,
-    "/etcdserverpb.Lease/LeaseLeases",
-    "/etcdserverpb.Maintenance/Status",
-    "/etcdserverpb.Maintenance/Alarm",
-    "/etcdserverpb.Maintenance/Hash",
-    "/etcdserverpb.Maintenance/MoveLeader",
-    "/etcdserverpb.Maintenance/Downgrade",
-    "/etcdserverpb.Maintenance/Snapshot",
-    "/etcdserverpb.Maintenance/Defragment",
-    "/etcdserverpb.Cluster/MemberList",
-    "/etcdserverpb.Cluster/MemberAdd",
-    "/etcdserverpb.Cluster/MemberRemove",
-    "/etcdserverpb.Cluster/MemberUpdate",
-    "/etcdserverpb.Cluster/MemberPromote",
-    "/etcdserverpb.Auth/AuthEnable",
-    "/etcdserverpb.Auth/Authenticate",
-    "/etcdserverpb.Auth/UserAdd",
-    "/etcdserverpb.KV/Unknown",
-    "/etcdserverpb.Unknown/Method",
-    "/",
-];
-const STRUCTURED: usize = 12;
-
-/// The methods that take more than one message.
-const KEEP_ALIVE: &str = "/etcdserverpb.Lease/LeaseKeepAlive";
-const WATCH: &str = "/etcdserverpb.Watch/Watch";
-
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub(crate) method: &'static str,
-    pub(crate) messages: Vec<Vec<u8>>,
-    /// The length that the last message's frame says it has, where that is not true.
-    pub(crate) lie: Option<u32>,
-}
-
-impl Input {
-    pub(crate) fn new(random: &mut Rng) -> Self {
-        // Mostly methods that do much.
-        let number =
-            if random.u8(..4) == 0 { random.usize(..METHODS.len()) } else { random.usize(..STRUCTURED) };
-        let method = METHODS[number];
-        let most = if [KEEP_ALIVE, WATCH].contains(&method) { 8 } else { 1 };
-        let count = random.usize(1..=most);
-        let well_formed = random.u8(..4) > 0;
-        let mut message = || if well_formed { structured(number, random) } else { malformed(number, random) };
-        let messages = std::iter::repeat_with(&mut message).take(count).collect();
-        let lie = (random.u8(..32) == 0).then(|| random.u32(..) >> random.u8(..32));
-        Self { method, messages, lie }
-    }
-
-    /// The messages in their frames.
-    pub(crate) fn body(&self) -> Vec<u8> {
-        let mut body = Vec::new();
-        for (index, message) in self.messages.iter().enumerate() {
-            let length = u32::try_from(message.len()).unwrap();
-            let last = index + 1 == self.messages.len();
-            body.push(0);
-            body.extend(self.lie.filter(|_| last).unwrap_or(length).to_be_bytes());
-            body.extend(message);
-        }
-        body
-    }
-}
-
-fn malformed(method: usize, random: &mut Rng) -> Vec<u8> {
-    let mut message = match random.u8(..4) {
-        0 => bytes(random, 64),
-        // One that belongs to another method.
-        1 => structured(random.usize(..STRUCTURED), random),
-        _ => structured(method, random),
-    };
-    if random.bool() {
-        damage(&mut message, random);
-    }
-    message
-}
-
-/// Flips, overwrites, cuts off, removes or repeats a part of `bytes`.
-pub(crate) fn damage(bytes: &mut Vec<u8>, random: &mut Rng) {
-    if bytes.is_empty() {
-        return;
-    }
-    let at = random.usize(..bytes.len());
-    let end = bytes.len().min(at + random.usize(1..64));
-    match random.u8(..5) {
-        0 => bytes[at] ^= 1 << random.u8(..8),
-        1 => random.fill(&mut bytes[at..end]),
-        2 => bytes.truncate(at),
-        3 => drop(bytes.drain(at..end)),
-        _ => {
-            let part = bytes[at..end].to_vec();
-            bytes.splice(at..at, part);
-        }
-    }
-}
-
-fn structured(method: usize, random: &mut Rng) -> Vec<u8> {
+pub(super) fn message(method: usize, random: &mut Rng) -> Vec<u8> {
     match method {
         0 => range(random).encode_to_vec(),
         1 => put(random).encode_to_vec(),

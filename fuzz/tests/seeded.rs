@@ -1,0 +1,34 @@
+//! A little of each target on every run of the tests. One test, since the memory is the program's.
+
+use peak_alloc::PeakAlloc;
+use txetcd_fuzz::{TARGETS, drive};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+#[test]
+fn every_target_keeps_its_promises() {
+    for target in &TARGETS {
+        let summary = drive::drive(target, 300, 1, &MEMORY).unwrap();
+        println!("{summary}");
+        // Not all of them failed at the door.
+        assert!(summary.accepted > 5, "{summary}");
+    }
+}
+
+/// Each target can be run with `cargo fuzz`, and nothing else can.
+#[test]
+fn cargo_fuzz_has_every_target() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/libfuzzer");
+    let manifest = std::fs::read_to_string(format!("{folder}/Cargo.toml")).unwrap();
+    let binaries = manifest.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    let mut binaries: Vec<&str> = binaries.filter(|name| *name != "txetcd-libfuzzer").collect();
+    let mut targets: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+    binaries.sort_unstable();
+    targets.sort_unstable();
+    assert_eq!(binaries, targets);
+    for name in targets {
+        let program = std::fs::read_to_string(format!("{folder}/fuzz_targets/{name}.rs")).unwrap();
+        assert!(program.contains(&format!("target(\"{name}\")")), "{program}");
+    }
+}
