@@ -1,4 +1,4 @@
-//! A little of each target on every run of the tests. One test, since the memory is the program's.
+//! A little of each target on every run of the tests. In one test, since the memory that is measured is the program's.
 
 use peak_alloc::PeakAlloc;
 use txetcd_fuzz::{TARGETS, drive};

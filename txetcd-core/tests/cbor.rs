@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 
 use ciborium::Value;
+use ciborium::tag::Captured;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use txetcd_core::Uuid;
@@ -198,10 +199,7 @@ fn ciborium_values_keep_tags() {
     assert_eq!(value, ciborium::from_reader(&hex(&bytes)[..]).unwrap());
     assert_eq!(encode(&value), hex(&bytes));
     same("c11a514b67b0", ciborium::tag::Required::<u64, 1>(1_363_896_240));
-    same(
-        "821a514b67b0c102",
-        vec![ciborium::tag::Captured(None, 1_363_896_240), ciborium::tag::Captured(Some(1), 2)],
-    );
+    same("821a514b67b0c102", vec![Captured(None, 1_363_896_240), Captured(Some(1), 2)]);
     refused::<ciborium::tag::Required<u64, 1>>("c202");
 }
 
@@ -266,6 +264,43 @@ fn bad_bytes_are_refused() {
         refused::<Value>(bad);
         refused::<String>(bad);
     }
+}
+
+/// Keys that a type cannot tell apart would be one entry of its map.
+#[test]
+fn tags_tell_keys_apart_where_they_are_looked_at() {
+    let map = |keys: [&str; 2]| format!("a2 {} 01 {} 02", keys[0], keys[1]);
+    for keys in [["6161", "d8646161"], ["d8656161", "d8646161"], ["6161", "d8647f6161ff"]] {
+        assert!(refused::<BTreeMap<String, u8>>(&map(keys)).contains("twice"), "{keys:?}");
+        let inside = keys.map(|key| format!("8201{key}"));
+        let inside = map([&inside[0], &inside[1]]);
+        assert!(refused::<BTreeMap<(u8, String), u8>>(&inside).contains("twice"), "{keys:?}");
+        // To a type that is shown them, and where nobody looks.
+        assert!(
+            decode::<BTreeMap<(u8, Captured<String>), u8>>(&hex(&inside)).is_ok_and(|map| map.len() == 2)
+        );
+        assert!(decode::<Value>(&hex(&inside)).is_ok(), "{keys:?}");
+        assert!(decode::<BTreeMap<Captured<String>, u8>>(&hex(&map(keys))).is_ok_and(|map| map.len() == 2));
+        assert!(decode::<Value>(&hex(&map(keys))).is_ok(), "{keys:?}");
+        reads(&format!("a3 616101 616202 6178 {}", map(keys)), Pair { b: 2, a: 1 });
+    }
+}
+
+#[test]
+fn a_number_in_a_byte_string_is_the_same_key() {
+    let map = |keys: [&str; 2]| format!("a2 {} 01 {} 02", keys[0], keys[1]);
+    for keys in [
+        ["01", "c24101"],
+        ["01", "c2420001"],
+        ["00", "c240"],
+        ["1bffffffffffffffff", "c248ffffffffffffffff"],
+        ["c249010000000000000000", "c24a00010000000000000000"],
+    ] {
+        assert!(refused::<BTreeMap<u128, u8>>(&map(keys)).contains("twice"), "{keys:?}");
+        assert!(decode::<Value>(&hex(&map(keys))).is_ok(), "{keys:?}");
+    }
+    assert!(refused::<BTreeMap<i64, u8>>(&map(["3863", "c34163"])).contains("twice"));
+    reads(&map(["c24101", "c34101"]), BTreeMap::from([(1_i64, 1_u8), (-2, 2)]));
 }
 
 #[test]

@@ -128,8 +128,10 @@ impl<'de> de::MapAccess<'de> for Entries<'_, 'de> {
         }
         let index = self.reader.keys.len() - self.first_key;
         let start = self.reader.input.offset();
+        let tags_around = std::mem::take(&mut self.reader.tags_count);
         let key = read(self.reader, seed, |_| Step::Index(index))?;
-        self.reader.keys.push(MapKey::of(self.reader.input.since(start))?);
+        self.reader.keys.push(MapKey::of(self.reader.input.since(start), self.reader.tags_count)?);
+        self.reader.tags_count |= tags_around;
         Ok(Some(key))
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ciborium_ll::{Encoder, Header, simple};
+use ciborium_ll::{Encoder, Header, simple, tag};
 
 use super::error::ReadError;
 use super::input::Input;
@@ -18,34 +18,48 @@ pub(super) enum MapKey<'de> {
 }
 
 impl<'de> MapKey<'de> {
-    /// The key of these bytes, which have been read.
-    pub(super) fn of(encoded: &'de [u8]) -> Result<Self, ReadError> {
+    /// The key of these bytes, which have been read. Unless `tags` tell keys apart, they are passed over, and a long
+    /// number is the same as a short one.
+    pub(super) fn of(encoded: &'de [u8], tags: bool) -> Result<Self, ReadError> {
         let mut input = Input::new(encoded);
+        if !tags {
+            while input.tag()?.is_some() {}
+        }
         Ok(match input.header()? {
             Header::Positive(number) => Self::Positive(number),
             Header::Negative(number) => Self::Negative(number),
             Header::Text(len) => Self::Text(input.text(len)?),
             _ => {
                 let mut form = Vec::new();
-                one_form(&mut Input::new(encoded), &mut form)?;
-                Self::Other(form)
+                one_form(&mut Input::new(encoded), tags, &mut form)?;
+                match Input::new(&form).header()? {
+                    Header::Positive(number) => Self::Positive(number),
+                    Header::Negative(number) => Self::Negative(number),
+                    _ => Self::Other(form),
+                }
             }
         })
     }
 }
 
 /// Writes the next item with the shortest headers, strings in one piece, collections without a declared length, and null
-/// for undefined. Its depth is that of what the reader has let through.
-fn one_form(input: &mut Input<'_>, form: &mut Vec<u8>) -> Result<(), ReadError> {
+/// for undefined; and, unless `tags` count, without tags but those of numbers of more than 64 bits. Its depth is that of
+/// what the reader has let through.
+fn one_form(input: &mut Input<'_>, tags: bool, form: &mut Vec<u8>) -> Result<(), ReadError> {
+    let mut last_tag = None;
     let header = loop {
         match input.header()? {
-            tag @ Header::Tag(_) => push(tag, form)?,
+            tag @ Header::Tag(_) if tags => push(tag, form)?,
+            Header::Tag(number) => last_tag = Some(number),
             header => break header,
         }
     };
     match header {
         Header::Bytes(len) => {
             let bytes = input.byte_string(len)?;
+            if let Some(tag @ (tag::BIGPOS | tag::BIGNEG)) = last_tag {
+                return number(tag, &bytes, form);
+            }
             push(Header::Bytes(Some(bytes.len())), form)?;
             form.extend_from_slice(&bytes);
         }
@@ -56,12 +70,12 @@ fn one_form(input: &mut Input<'_>, form: &mut Vec<u8>) -> Result<(), ReadError> 
         }
         Header::Array(len) => {
             push(Header::Array(None), form)?;
-            items(input, len, form)?;
+            items(input, len, tags, form)?;
         }
         Header::Map(len) => {
             push(Header::Map(None), form)?;
             // One that could not be there has been refused.
-            items(input, len.map(|entries| entries * 2), form)?;
+            items(input, len.map(|entries| entries * 2), tags, form)?;
         }
         Header::Simple(simple::UNDEFINED) => push(Header::Simple(simple::NULL), form)?,
         header => push(header, form)?,
@@ -69,16 +83,30 @@ fn one_form(input: &mut Input<'_>, form: &mut Vec<u8>) -> Result<(), ReadError> 
     Ok(())
 }
 
-fn items(input: &mut Input<'_>, len: Option<usize>, form: &mut Vec<u8>) -> Result<(), ReadError> {
+fn items(input: &mut Input<'_>, len: Option<usize>, tags: bool, form: &mut Vec<u8>) -> Result<(), ReadError> {
     match len {
-        Some(len) => (0..len).try_for_each(|_| one_form(input, form))?,
+        Some(len) => (0..len).try_for_each(|_| one_form(input, tags, form))?,
         None => {
             while !input.skip_if(|header| header == Header::Break)? {
-                one_form(input, form)?;
+                one_form(input, tags, form)?;
             }
         }
     }
     push(Header::Break, form)
+}
+
+/// Writes the number that such bytes stand for.
+fn number(tag: u64, magnitude: &[u8], form: &mut Vec<u8>) -> Result<(), ReadError> {
+    let zeros = magnitude.iter().take_while(|&&byte| byte == 0).count();
+    let digits = &magnitude[zeros..];
+    if digits.len() > size_of::<u64>() {
+        push(Header::Tag(tag), form)?;
+        push(Header::Bytes(Some(digits.len())), form)?;
+        form.extend_from_slice(digits);
+        return Ok(());
+    }
+    let number = digits.iter().fold(0, |number, &digit| number << 8 | u64::from(digit));
+    push(if tag == tag::BIGPOS { Header::Positive(number) } else { Header::Negative(number) }, form)
 }
 
 fn push(header: Header, form: &mut Vec<u8>) -> Result<(), ReadError> {

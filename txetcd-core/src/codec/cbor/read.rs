@@ -23,6 +23,9 @@ pub(super) struct Reader<'de> {
     pub(super) input: Input<'de>,
     /// The keys so far of the maps that are being read, the innermost map's last.
     pub(super) keys: Vec<MapKey<'de>>,
+    /// Whether a tag was shown, or passed over for nobody to see what it stands before: keys that differ only by tags
+    /// are two then. Else they are one to the type.
+    pub(super) tags_count: bool,
     depth: usize,
     wrappers: usize,
 }
@@ -31,7 +34,7 @@ const ONE_VARIANT: &str = "expected a variant as a map of one entry";
 
 impl<'de> Reader<'de> {
     pub(super) fn new(bytes: &'de [u8]) -> Self {
-        Self { input: Input::new(bytes), keys: Vec::new(), depth: 0, wrappers: 0 }
+        Self { input: Input::new(bytes), keys: Vec::new(), tags_count: false, depth: 0, wrappers: 0 }
     }
 
     /// Refuses bytes after the item.
@@ -113,6 +116,7 @@ impl<'de> Reader<'de> {
         if tag.is_none() {
             return visitor.visit_enum(TaggedItem::new(self, tag));
         }
+        self.tags_count = true;
         self.nested(|reader| visitor.visit_enum(TaggedItem::new(reader, tag)))
     }
 }
@@ -129,12 +133,21 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     type Error = ReadError;
 
     visit! {
-        Bytes: deserialize_bytes deserialize_byte_buf deserialize_identifier deserialize_ignored_any;
+        Bytes: deserialize_bytes deserialize_byte_buf;
         Sequence: deserialize_seq;
         Unknown: deserialize_any;
         Refused: deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
             deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32
             deserialize_f64 deserialize_char deserialize_str deserialize_string deserialize_unit deserialize_map;
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_ignored_any(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.tags_count = true;
+        self.visit(visitor, ByteString::Bytes)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {

@@ -81,8 +81,11 @@ fn visit_big<'de, V: Visitor<'de>>(tag: u64, bytes: &[u8], visitor: V) -> Result
             Err(_) => visitor.visit_u128(magnitude),
         };
     }
-    match i128::try_from(magnitude) {
-        Ok(magnitude) => visitor.visit_i128(!magnitude),
-        Err(_) => Err(ReadError::new("expected an integer of at most 128 bits")),
+    let Ok(magnitude) = i128::try_from(magnitude) else {
+        return Err(ReadError::new("expected an integer of at most 128 bits"));
+    };
+    match i64::try_from(!magnitude) {
+        Ok(number) => visitor.visit_i64(number),
+        Err(_) => visitor.visit_i128(!magnitude),
     }
 }
