@@ -26,8 +26,8 @@ pub use watch::IndexWatch;
 use crate::catalogue::state::require_ready;
 use crate::database::Database;
 use crate::engine::bounds::Bounds;
+use crate::engine::view::View;
 use crate::engine::view::entries::IndexOf;
-use crate::engine::view::{Row, View};
 use crate::key::{Key, KeyLike, KeyPrefix};
 use crate::persist::Persist;
 use crate::table::Table;
@@ -178,7 +178,7 @@ impl<T: Persist, K: Key> Index<T, K, Unique> {
     pub async fn key<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, value: &Q) -> Result<Option<T::Key>> {
         let rows = Table::<T>::rows(txn)?;
         let key = self.owner(rows.view(txn), &rows, value).await?;
-        key.map(|key| rows.decode_key(&Row::Own(key, [].into()))).transpose()
+        key.map(|key| self.of(&rows).decode_primary(&key)).transpose()
     }
 
     async fn owner<Q: KeyLike<K> + ?Sized>(

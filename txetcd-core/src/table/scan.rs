@@ -110,7 +110,12 @@ impl<'t, K: Key, V: Send + 'static> Scan<'t, K, V> {
     /// # Errors
     /// As [`collect`](Self::collect).
     pub async fn keys(self) -> Result<Vec<K>> {
-        self.gather(true, |table, row| table.decode_key(row)).await
+        let index = self.index;
+        self.gather(true, |table, row| match &index {
+            None => table.decode_key(row),
+            Some(of) => of.decode_primary(row.key()),
+        })
+        .await
     }
 
     /// The first row.

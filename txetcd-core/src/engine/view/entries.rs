@@ -7,6 +7,7 @@ use super::{RangeOptions, Row, View};
 use crate::engine::bounds::Bounds;
 use crate::engine::naming::{index_name, shown};
 use crate::engine::schema::{IndexMeta, TableSchema};
+use crate::key::{Key, KeyError};
 
 /// An index of a table that is in this slot.
 #[derive(Clone, Copy)]
@@ -31,12 +32,20 @@ impl IndexOf {
 
     /// The key of the row that a stored entry is for.
     pub(crate) fn row_key(&self, key: &[u8], value: &[u8]) -> Result<Vec<u8>> {
-        let primary = self.index.primary_key(key, value).map_err(|error| {
-            let index = index_name(self.schema, &self.index);
-            Error::new(Kind::Decode, format!("{index}: the stored entry is not one of this index: {error}"))
-                .with_source(error)
-        })?;
+        let primary = self.index.primary_key(key, value).map_err(|error| self.foreign(error))?;
         Ok([&self.slot.to_be_bytes(), primary].concat())
+    }
+
+    /// The primary key in the key of the row that a stored entry is for. The error does not show it: in a unique index it
+    /// is a stored value.
+    pub(crate) fn decode_primary<K: Key>(&self, row: &[u8]) -> Result<K> {
+        K::decode(row.get(2..).unwrap_or_default()).map_err(|error| self.foreign(error))
+    }
+
+    fn foreign(&self, error: KeyError) -> Error {
+        let index = index_name(self.schema, &self.index);
+        Error::new(Kind::Decode, format!("{index}: the stored entry is not one of this index: {error}"))
+            .with_source(error)
     }
 }
 
