@@ -2,8 +2,8 @@
 //!
 //! A [`Call`] is what one transaction asks for at once. Workers send the calls that wait, all that fit into one
 //! request. A new worker starts with a call as long as there are fewer than [`WORKERS`], so a lone transaction
-//! never waits for company; and while they are busy, calls gather. A worker does not wait longer than
-//! [`PATIENCE`] for an answer before it sends what has gathered meanwhile.
+//! never waits for company; and while they are busy, calls gather. They do not wait longer than [`PATIENCE`] for an
+//! answer to others.
 //!
 //! Nobody depends on a caller who holds its future without polling it: requests are tasks, and answers travel
 //! through channels. Nothing is left by one who drops it: its call leaves the queue, and a request ends when nobody
@@ -17,7 +17,7 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use txetcd_client::{Client, Error, GetRequest, GetResponse, Op, Result, Txn, error::Kind};
 
 use super::lock::lock;
@@ -25,7 +25,8 @@ use super::snapshot::{Opening, unexpected_answer};
 
 /// How many requests are under way before a call waits for company.
 const WORKERS: usize = 2;
-/// How long a request holds up the calls that come after it.
+/// How long a request holds up the calls that come after it. Only they need a timer, which is not for nothing: one that
+/// fires before all others wakes the thread that waits for the network.
 const PATIENCE: Duration = Duration::from_millis(5);
 /// How many requests are under way at most, if none is answered.
 const REQUESTS: usize = 32;
@@ -35,6 +36,8 @@ pub(crate) struct Reader {
     client: Client,
     max_ops: usize,
     queue: Mutex<Queue>,
+    /// Tells a worker of a call that waits for company.
+    gathers: Notify,
     places: Arc<Semaphore>,
 }
 
@@ -58,7 +61,8 @@ struct Call {
 impl Reader {
     /// Reads through this client, at most `max_ops` keys in a request.
     pub(crate) fn new(client: Client, max_ops: usize) -> Self {
-        Self { client, max_ops, queue: Mutex::default(), places: Arc::new(Semaphore::new(REQUESTS)) }
+        let places = Arc::new(Semaphore::new(REQUESTS));
+        Self { client, max_ops, queue: Mutex::default(), gathers: Notify::new(), places }
     }
 
     /// The most that can be asked for in one call.
@@ -92,6 +96,8 @@ impl Reader {
         let (number, hires) = lock(&self.queue).push(call);
         if hires {
             tokio::spawn(Worker { reader: self.clone(), ended: false }.run());
+        } else {
+            self.gathers.notify_one();
         }
         Waiting { reader: self, number }
     }
@@ -149,10 +155,20 @@ impl Worker {
             tokio::task::yield_now().await;
             let Some(calls) = self.next() else { break };
             let mut request = Box::pin(send(self.reader.client.clone(), calls, Some(place)));
-            if tokio::time::timeout(PATIENCE, &mut request).await.is_err() {
-                tokio::spawn(request);
+            tokio::select! {
+                biased;
+                () = &mut request => {}
+                () = self.holds_up() => drop(tokio::spawn(request)),
             }
         }
+    }
+
+    /// Ends when calls have waited for an answer to others long enough.
+    async fn holds_up(&self) {
+        if lock(&self.reader.queue).calls.is_empty() {
+            self.reader.gathers.notified().await;
+        }
+        tokio::time::sleep(PATIENCE).await;
     }
 
     /// The calls of the next request. Without any the worker has ended.
