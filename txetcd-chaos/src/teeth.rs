@@ -31,7 +31,7 @@ const SEEDS: u64 = 1_000_000;
 fn only(bug: Bug) -> Option<Workload> {
     match bug {
         Bug::VersionGuards | Bug::UnitsMeet => Some(Workload::Unique),
-        Bug::NoGenerations | Bug::UnseenWrites | Bug::DisturbanceForgotten => Some(Workload::Phantom),
+        Bug::NoGenerations | Bug::DisturbanceForgotten => Some(Workload::Phantom),
         Bug::WitnessesIgnored => Some(Workload::Append),
         _ => None,
     }

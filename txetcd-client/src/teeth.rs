@@ -53,7 +53,7 @@ bugs! {
     LaneDropped "the lane's key is deleted while a lost request may be on its way",
     WitnessesIgnored "if the answer to nested units is lost, all are taken for applied",
     UnitsMeet "units of a request write what others of it read",
-    UnseenWrites "members of a unit need not have seen what those before them write",
+    UnseenWrites "nobody need have seen what those before them in a unit write",
     AnsweredEarly "who has read what another one is about to write is answered before that one",
     CacheMovesOn "the cache moves on under what relies on it and can be read",
     DisturbanceForgotten "what was changed and changed back before a commit may be read in between",

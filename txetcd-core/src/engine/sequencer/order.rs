@@ -261,6 +261,7 @@ impl Order {
         let writer = self.written.get(key);
         if let Some(Writer { number, committed: None, .. }) = writer
             && mark.writer() != Some(*number)
+            && !planted(Bug::UnseenWrites)
         {
             // Who reads the cache can read that, if it is there to be read.
             let is_readable = self.members.get(number).is_some_and(|member| member.versions.is_some());
