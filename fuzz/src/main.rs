@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use fastrand::Rng;
 use peak_alloc::PeakAlloc;
-use txetcd_fuzz::{TARGETS, Target, drive, target};
+use txetcd_fuzz::{TARGETS, Target, drive};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -39,13 +39,20 @@ fn drive_all(arguments: &[String]) -> Result<(), String> {
     };
     let (inputs, seed) = (number(0, 1_000_000)?, number(1, 1)?);
     let wanted: Vec<&'static Target> = match arguments.get(2..) {
-        Some(names) if !names.is_empty() => names.iter().map(|name| target(name)).collect(),
+        Some(names) if !names.is_empty() => names.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
         _ => TARGETS.iter().collect(),
     };
     for target in wanted {
         println!("{}", drive::drive(target, inputs, seed, &MEMORY)?);
     }
     Ok(())
+}
+
+fn named(name: &str) -> Result<&'static Target, String> {
+    TARGETS.iter().find(|target| target.name == name).ok_or_else(|| {
+        let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+        format!("there is no target `{name}`, but {}", names.join(", "))
+    })
 }
 
 fn corpus(directory: &Path) -> Result<(), String> {
