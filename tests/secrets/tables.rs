@@ -67,7 +67,7 @@ struct Lost(AtomicUsize);
 impl Faults for Lost {
     fn next(&self, path: &str) -> Fault {
         let is_lost = path.ends_with("KV/Txn")
-            && self.0.try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            && self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if is_lost { Fault::LoseReply } else { Fault::None }
     }
 }
