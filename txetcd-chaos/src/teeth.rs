@@ -33,6 +33,7 @@ fn only(bug: Bug) -> Option<Workload> {
         Bug::VersionGuards | Bug::UnitsMeet => Some(Workload::Unique),
         Bug::NoGenerations | Bug::DisturbanceForgotten => Some(Workload::Phantom),
         Bug::WitnessesIgnored => Some(Workload::Append),
+        Bug::UnseenWrites => Some(Workload::Bank),
         _ => None,
     }
 }
