@@ -62,7 +62,10 @@ impl Semaphore {
         loop {
             let (permits, revision) = self.look().await?;
             if permits < u64::from(self.limit) {
-                return self.take(&turn).await;
+                let permit = self.take(&turn).await?;
+                // Not in the background: whoever tries next must not take this one for somebody who waits.
+                turn.release().await?;
+                return Ok(permit);
             }
             wait::change(session, &self.client, self.name.keys(PERMITS), revision).await?;
         }
