@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::cost::requests;
 use crate::faults::{Script, balance};
 use crate::store::{Account, Store, User, user};
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::{StreamExt as _, poll};
 use txetcd::{Change, Database, Error, KeySet, Persist};
 use txetcd_core::client::Fault;
 
@@ -80,6 +80,25 @@ async fn increments_of_one_row_are_one_request_and_one_put() {
     .await;
     assert_eq!(cost, 1);
     assert_eq!((balance(&db, 1).await, version(&db, 1).await), (before + 200, puts + 1));
+}
+
+#[tokio::test]
+async fn a_commit_that_is_held_does_not_keep_the_copy_back() {
+    let store = Store::cached();
+    let (db, other) = (store.connect().await, store.connect().await);
+    until_cached(&db, 1).await;
+    let sent = db.stats().requests;
+    let mut held = Box::pin(add(&db, 1));
+    while db.stats().requests == sent {
+        assert!(poll!(held.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    for id in 2..20 {
+        add(&other, id).await.unwrap();
+    }
+    let last = async || db.read_stale(async |txn| Account::table().get(txn, &19).await).await.unwrap().value;
+    until(async || last().await.is_some()).await;
+    held.await.unwrap();
 }
 
 #[tokio::test]
