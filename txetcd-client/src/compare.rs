@@ -94,7 +94,7 @@ impl Compare {
         self.keys.size() + operand
     }
 
-    pub(crate) fn into_wire(self, namespace: &Namespace) -> etcd_client::Compare {
+    pub(crate) fn to_wire(&self, namespace: &Namespace) -> etcd_client::Compare {
         let (key, range_end) = self.keys.to_wire(namespace.prefix());
         let operator = match self.operator {
             Operator::Equal => CompareOp::Equal,
@@ -102,14 +102,14 @@ impl Compare {
             Operator::Less => CompareOp::Less,
             Operator::Greater => CompareOp::Greater,
         };
-        let compare = match self.operand {
-            Operand::Value(value) => etcd_client::Compare::value(key, operator, value),
-            Operand::Number(Target::Version, n) => etcd_client::Compare::version(key, operator, n),
+        let compare = match &self.operand {
+            Operand::Value(value) => etcd_client::Compare::value(key, operator, value.clone()),
+            Operand::Number(Target::Version, n) => etcd_client::Compare::version(key, operator, *n),
             Operand::Number(Target::CreateRevision, n) => {
-                etcd_client::Compare::create_revision(key, operator, n)
+                etcd_client::Compare::create_revision(key, operator, *n)
             }
-            Operand::Number(Target::ModRevision, n) => etcd_client::Compare::mod_revision(key, operator, n),
-            Operand::Number(Target::Lease, n) => etcd_client::Compare::lease(key, operator, n),
+            Operand::Number(Target::ModRevision, n) => etcd_client::Compare::mod_revision(key, operator, *n),
+            Operand::Number(Target::Lease, n) => etcd_client::Compare::lease(key, operator, *n),
         };
         compare.with_range(range_end)
     }

@@ -43,21 +43,21 @@ impl Op {
         Self::Txn(txn)
     }
 
-    pub(crate) fn into_wire(self, namespace: &Namespace) -> TxnOp {
+    pub(crate) fn to_wire(&self, namespace: &Namespace) -> TxnOp {
         match self {
             Self::Get(request) => {
                 let (key, options) = request.to_wire(namespace);
                 TxnOp::get(key, Some(options))
             }
             Self::Put(request) => {
-                let (key, value, options) = request.into_wire(namespace);
+                let (key, value, options) = request.to_wire(namespace);
                 TxnOp::put(key, value, Some(options))
             }
             Self::Delete(request) => {
                 let (key, options) = request.to_wire(namespace);
                 TxnOp::delete(key, Some(options))
             }
-            Self::Txn(txn) => TxnOp::txn(txn.into_wire(namespace)),
+            Self::Txn(txn) => TxnOp::txn(txn.to_wire(namespace)),
         }
     }
 }

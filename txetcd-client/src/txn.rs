@@ -108,11 +108,10 @@ impl Txn {
         self.or_else(keys.map(|keys| GetRequest::new(keys).keys_only().limit(1).into()))
     }
 
-    pub(crate) fn into_wire(self, namespace: &Namespace) -> etcd_client::Txn {
-        let ops = |ops: Vec<Op>| ops.into_iter().map(|op| op.into_wire(namespace)).collect::<Vec<_>>();
-        let compares: Vec<_> =
-            self.compares.into_iter().map(|compare| compare.into_wire(namespace)).collect();
-        etcd_client::Txn::new().when(compares).and_then(ops(self.then)).or_else(ops(self.or_else))
+    pub(crate) fn to_wire(&self, namespace: &Namespace) -> etcd_client::Txn {
+        let ops = |ops: &[Op]| ops.iter().map(|op| op.to_wire(namespace)).collect::<Vec<_>>();
+        let compares: Vec<_> = self.compares.iter().map(|compare| compare.to_wire(namespace)).collect();
+        etcd_client::Txn::new().when(compares).and_then(ops(&self.then)).or_else(ops(&self.or_else))
     }
 }
 

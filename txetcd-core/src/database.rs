@@ -196,9 +196,10 @@ impl Database {
         loop {
             observed.attempt();
             engine.sequencer.catch_up().await;
-            let txn = WriteTxn::new(self, start);
-            let result = closure.call_it(&txn).await;
-            let view = txn.into_view();
+            let (result, view) = {
+                let txn = WriteTxn::new(self, start);
+                (closure.call_it(&txn).await, txn.into_view())
+            };
             let concluded = match result {
                 Ok(value) => self.conclude(&view).await.map(|schemas| (value, schemas)).map_err(E::from),
                 Err(error) => Err(error),

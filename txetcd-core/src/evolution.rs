@@ -25,10 +25,13 @@ fn decode_current<T: Persist>(stored: &[u8]) -> Result<T, CodecError> {
     T::Codec::decode(&T::COMPRESSION.decompress(stored)?)
 }
 
+/// A row that is larger grows its buffer.
+const USUAL_BYTES: usize = 256;
+
 /// The value as it is stored; with what `before`, the value that it replaces, has beyond the declared fields,
 /// if that is kept.
 pub(crate) fn encode_row<T: Persist>(row: &T, before: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
-    let mut value = Vec::new();
+    let mut value = Vec::with_capacity(USUAL_BYTES);
     T::Codec::encode(row, &mut value)?;
     if let Some(before) = before {
         value = T::add_unknown(value, &T::COMPRESSION.decompress(before)?)?;

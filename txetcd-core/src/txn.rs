@@ -148,7 +148,7 @@ impl WriteTxn {
         let deadline = deadline_after(engine.policy.timeout);
         match observed.commit(engine, attempt, leases, deadline).await? {
             Outcome::Committed(Some(revision)) => Ok(revision),
-            Outcome::Committed(None) => Ok(engine.client.revision_and_cluster().await?.0),
+            Outcome::Committed(None) => Ok(Box::pin(engine.client.revision_and_cluster()).await?.0),
             Outcome::Conflict(conflict) => {
                 db.agree_again(&conflict.schemas).await?;
                 Err(by_hand_conflict(&conflict))

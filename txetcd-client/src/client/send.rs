@@ -36,7 +36,7 @@ impl Client {
         let response = self
             .call(repeat, timeout, || {
                 let mut kv = self.0.kv.clone();
-                let (key, value, options) = request.clone().into_wire(&self.0.namespace);
+                let (key, value, options) = request.to_wire(&self.0.namespace);
                 async move { kv.put(key, value, Some(options)).await }
             })
             .await?;
@@ -77,7 +77,7 @@ impl Client {
         let repeat = if txn.is_read_only() { txn.read_repeat() } else { self.writing()? };
         let response = self
             .call(repeat, timeout, || {
-                let (mut kv, txn) = (self.0.kv.clone(), txn.clone().into_wire(&self.0.namespace));
+                let (mut kv, txn) = (self.0.kv.clone(), txn.to_wire(&self.0.namespace));
                 async move { kv.txn(txn).await }
             })
             .await?;

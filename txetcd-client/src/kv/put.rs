@@ -55,7 +55,7 @@ impl PutRequest {
         self.key.len() + self.value.len() + 10
     }
 
-    pub(crate) fn into_wire(self, namespace: &Namespace) -> (Vec<u8>, Vec<u8>, PutOptions) {
+    pub(crate) fn to_wire(&self, namespace: &Namespace) -> (Vec<u8>, Vec<u8>, PutOptions) {
         let mut options = PutOptions::new().with_lease(self.lease);
         if self.previous {
             options = options.with_prev_key();
@@ -63,7 +63,7 @@ impl PutRequest {
         if self.keep_lease {
             options = options.with_ignore_lease();
         }
-        (namespace.key(&self.key), self.value, options)
+        (namespace.key(&self.key), self.value.clone(), options)
     }
 }
 

@@ -81,7 +81,7 @@ impl Database {
         let referrers = self.agreed().referrers();
         self.require_known_referrers(view, &referrers)?;
         if !referrers.is_empty() {
-            follow(view, &referrers).await?;
+            Box::pin(follow(view, &referrers)).await?;
             // It may have written to further tables.
             guards = self.schema_guards(view, &referrers).await?;
             self.require_known_referrers(view, &referrers)?;
@@ -164,7 +164,7 @@ impl Database {
         for (slot, schema) in tables {
             match schema.declaration() {
                 Some(declaration) => self.enter_implicitly(*schema, declaration).await?.0,
-                None => self.agree_unindexed(*slot, *schema).await?,
+                None => Box::pin(self.agree_unindexed(*slot, *schema)).await?,
             };
         }
         Ok(())

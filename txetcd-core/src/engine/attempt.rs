@@ -11,7 +11,7 @@ use super::read_set::{Mark, ReadSet};
 use super::write_set::{Own, WriteSet};
 
 /// What an attempt leaves when its closure has ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     /// The snapshot's revision; `None` if nothing was read.
     pub(crate) revision: Option<i64>,

@@ -46,7 +46,7 @@ pub(crate) fn lane_key(lease: i64, lane: u16) -> Vec<u8> {
     key
 }
 
-/// `lane's key | part u16`: the number of the lane's last commit of which this part was applied.
+/// `lane's key | part u16`: the number of the lane's last commit of which this part was not applied.
 pub(crate) fn witness_key(lane: &[u8], part: usize) -> Vec<u8> {
     let part = u16::try_from(part).unwrap_or(u16::MAX);
     [lane, &part.to_be_bytes()].concat()

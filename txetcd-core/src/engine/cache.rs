@@ -11,49 +11,50 @@
 //! the store. What is allowed among the versions, and when the rows may move on under them, is the affair of
 //! [`Sequencer`](super::sequencer::Sequencer).
 
+mod by_key;
 pub(crate) mod bytes;
 pub(crate) mod feed;
 pub(crate) mod ranges;
 
-use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdSet;
 use txetcd_client::{KeyValue, WatchEvent};
 
 use super::bounds::{Bounds, after};
 use super::conflict::Changes;
 use super::read_set::Mark;
+use by_key::{ByKey, Keyed};
 use bytes::Bytes;
 use ranges::Ranges;
 
 /// After so many steps that wait, the rows go on before anything else.
 const MOST_PENDING: usize = 64;
 
-/// A stored row, in the order of the keys.
-#[derive(Clone)]
-struct Stored(Arc<KeyValue>);
-
-/// What a transaction of this process makes of a row; no row if it deletes it.
-#[derive(Clone)]
+/// What a transaction of this process makes of a row.
 pub(crate) struct Version {
     /// The number of the transaction.
     pub(crate) number: u64,
-    pub(crate) row: Option<Arc<KeyValue>>,
+    pub(crate) made: Made,
+}
+
+pub(crate) enum Made {
+    Put(Arc<KeyValue>),
+    /// Of this key there is no row any more.
+    Deleted(Box<[u8]>),
 }
 
 /// What a transaction of this process makes of rows.
-pub(crate) type Versions = Arc<[(Arc<[u8]>, Version)]>;
+pub(crate) type Versions = Arc<[Arc<Version>]>;
 
 /// The cached rows of a process. Nothing is known before they are listed.
 #[derive(Default)]
 pub(crate) struct Cache {
     ranges: Arc<Ranges>,
     rows: Option<Rows>,
-    versions: OrdMap<Arc<[u8]>, Version>,
+    versions: OrdSet<ByKey<Version>>,
     /// Versions that are committed, by the revision in which they were.
     committed: BTreeMap<i64, Vec<Versions>>,
     /// A revision that the rows must have reached to be used, or they do not fit the versions.
@@ -68,7 +69,7 @@ pub(crate) struct Cache {
 #[derive(Clone)]
 struct Rows {
     revision: i64,
-    rows: OrdSet<Stored>,
+    rows: OrdSet<ByKey<KeyValue>>,
 }
 
 /// What happens to the cached rows.
@@ -84,7 +85,7 @@ pub(crate) enum Step {
 pub(crate) struct CacheSnapshot {
     ranges: Arc<Ranges>,
     rows: Rows,
-    versions: OrdMap<Arc<[u8]>, Version>,
+    versions: OrdSet<ByKey<Version>>,
 }
 
 /// The beginning (or, in reverse, the end) of a range.
@@ -138,14 +139,14 @@ impl Cache {
     /// The rows as they are now, if they can be used and have all that this process has committed.
     pub(crate) fn committed_rows(&self) -> Option<CacheSnapshot> {
         let snapshot = self.snapshot().filter(|_| self.committed.is_empty())?;
-        Some(CacheSnapshot { versions: OrdMap::new(), ..snapshot })
+        Some(CacheSnapshot { versions: OrdSet::new(), ..snapshot })
     }
 
     /// Whether a key is there, as far as the rows and versions say; `None` if they do not.
     pub(crate) fn has(&self, key: &[u8]) -> Option<bool> {
         let rows = self.rows.as_ref().filter(|_| self.covers(key))?;
         Some(match self.versions.get(key) {
-            Some(version) => version.row.is_some(),
+            Some(version) => version.row().is_some(),
             None => rows.get(key).is_some(),
         })
     }
@@ -165,8 +166,8 @@ impl Cache {
 
     /// Adds what a transaction is about to write.
     pub(crate) fn add(&mut self, versions: &Versions) {
-        for (key, version) in versions.iter() {
-            self.versions.insert(key.clone(), version.clone());
+        for version in versions.iter() {
+            self.versions.insert(ByKey(version.clone()));
         }
     }
 
@@ -185,13 +186,13 @@ impl Cache {
     }
 
     /// The versions that were committed in this revision, which the rows have not reached.
-    pub(crate) fn committed_in(&self, revision: i64) -> impl Iterator<Item = &(Arc<[u8]>, Version)> {
+    pub(crate) fn committed_in(&self, revision: i64) -> impl Iterator<Item = &Arc<Version>> {
         self.committed.get(&revision).into_iter().flatten().flat_map(|versions| versions.iter())
     }
 
     /// Forgets all versions that are not committed.
     pub(crate) fn forget_uncommitted(&mut self) {
-        self.versions = OrdMap::new();
+        self.versions = OrdSet::new();
         let committed = std::mem::take(&mut self.committed);
         committed.values().flatten().for_each(|versions| self.add(versions));
         self.committed = committed;
@@ -199,7 +200,7 @@ impl Cache {
 
     /// Forgets all versions. The rows cannot be used before they have those that are committed.
     pub(crate) fn forget(&mut self) {
-        self.versions = OrdMap::new();
+        self.versions = OrdSet::new();
         if let Some((newest, _)) = std::mem::take(&mut self.committed).pop_last() {
             self.require(newest);
         }
@@ -245,18 +246,18 @@ impl Cache {
                     let before = match event {
                         WatchEvent::Put { kv, .. } => {
                             self.bytes.add(&kv);
-                            rows.rows.insert(Stored(Arc::new(kv)))
+                            rows.rows.insert(ByKey(Arc::new(kv)))
                         }
                         WatchEvent::Delete { kv, .. } => rows.rows.remove(kv.key()),
                     };
-                    before.iter().for_each(|Stored(kv)| self.bytes.remove(kv));
+                    before.iter().for_each(|ByKey(kv)| self.bytes.remove(kv));
                 }
                 rows.revision = revision;
             }
             Some(Step::Replaced(revision, rows)) => {
                 self.bytes = Bytes::default();
                 rows.iter().for_each(|kv| self.bytes.add(kv));
-                let rows = rows.into_iter().map(|kv| Stored(Arc::new(kv))).collect();
+                let rows = rows.into_iter().map(|kv| ByKey(Arc::new(kv))).collect();
                 self.rows = Some(Rows { revision, rows });
             }
             None => return,
@@ -269,9 +270,9 @@ impl Cache {
 
     /// The rows have these versions.
     fn retire(&mut self, versions: &Versions) {
-        for (key, version) in versions.iter() {
-            if self.versions.get(&**key).is_some_and(|newest| newest.number == version.number) {
-                self.versions.remove(&**key);
+        for version in versions.iter() {
+            if self.versions.get(version.key()).is_some_and(|newest| newest.number == version.number) {
+                self.versions.remove(version.key());
             }
         }
     }
@@ -299,7 +300,7 @@ impl CacheSnapshot {
 
     pub(crate) fn get(&self, key: &[u8]) -> (Option<Arc<KeyValue>>, Mark) {
         match self.versions.get(key) {
-            Some(version) => (version.row.clone(), version.mark()),
+            Some(version) => (version.row().cloned(), version.mark()),
             None => {
                 let row = self.rows.get(key).cloned();
                 let mark = Mark::of(row.as_deref(), true);
@@ -313,7 +314,7 @@ impl CacheSnapshot {
         let mut covered = bounds.clone();
         let mut stored = self.rows.rows.range::<_, [u8]>(bounds.as_range());
         let mut rows = BTreeMap::new();
-        while let Some(Stored(kv)) = if reverse { stored.next_back() } else { stored.next() } {
+        while let Some(ByKey(kv)) = if reverse { stored.next_back() } else { stored.next() } {
             if rows.len() == limit {
                 if reverse {
                     covered.start = after(kv.key());
@@ -325,8 +326,8 @@ impl CacheSnapshot {
             rows.insert(kv.key(), (Some(kv), Mark::of(Some(kv), true)));
         }
         let versions = self.versions.range::<_, [u8]>(covered.as_range());
-        for (key, version) in versions {
-            rows.insert(key, (version.row.as_ref(), version.mark()));
+        for ByKey(version) in versions {
+            rows.insert(version.key(), (version.row(), version.mark()));
         }
         CachedPage {
             rows: rows.values().filter_map(|(row, _)| row.cloned()).collect(),
@@ -337,43 +338,44 @@ impl CacheSnapshot {
 }
 
 impl Version {
+    pub(crate) fn key(&self) -> &[u8] {
+        match &self.made {
+            Made::Put(row) => row.key(),
+            Made::Deleted(key) => key,
+        }
+    }
+
+    /// The row, if it does not delete it.
+    pub(crate) fn row(&self) -> Option<&Arc<KeyValue>> {
+        match &self.made {
+            Made::Put(row) => Some(row),
+            Made::Deleted(_) => None,
+        }
+    }
+
     fn mark(&self) -> Mark {
-        match &self.row {
-            Some(row) => Mark::of(Some(row), true),
-            None => Mark::deleted_by(self.number),
+        match &self.made {
+            Made::Put(row) => Mark::of(Some(row), true),
+            Made::Deleted(_) => Mark::deleted_by(self.number),
         }
     }
 }
 
-impl Borrow<[u8]> for Stored {
-    fn borrow(&self) -> &[u8] {
-        self.0.key()
+impl Keyed for Version {
+    fn key(&self) -> &[u8] {
+        self.key()
+    }
+}
+
+impl Keyed for KeyValue {
+    fn key(&self) -> &[u8] {
+        self.key()
     }
 }
 
 impl fmt::Debug for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Version").field("number", &self.number).finish_non_exhaustive()
-    }
-}
-
-impl PartialEq for Stored {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.key() == other.0.key()
-    }
-}
-
-impl Eq for Stored {}
-
-impl PartialOrd for Stored {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Stored {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.key().cmp(other.0.key())
     }
 }
 

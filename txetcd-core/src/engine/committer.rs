@@ -22,7 +22,7 @@ use super::Engine;
 use super::bookkeeping::generation_key;
 use super::conflict::{Conflict, Findings};
 use super::lane::{Lane, Turn, number_in};
-use super::plan::{Plan, Question};
+use super::plan::{Plan, Question, ops_of, questions};
 use super::sequencer::formation::Group;
 
 /// The time that settling a lost answer has at least, however close the deadline is.
@@ -36,7 +36,7 @@ pub(crate) enum Outcome {
     /// Applied, in this revision; if nothing was written, the revision that was read, if anything was.
     Committed(Option<i64>),
     /// Not applied: something that was read has changed, or something that was inserted was there.
-    Conflict(Conflict),
+    Conflict(Box<Conflict>),
 }
 
 /// What became of a group.
@@ -79,54 +79,55 @@ enum Sent {
 
 /// A group as a request, but for the lane's part.
 struct Request {
-    shape: Shape,
+    units: Units<Txn>,
     generations: BTreeSet<u16>,
+    asked: Asked,
 }
 
-enum Shape {
+/// Something of each unit of a request.
+enum Units<T> {
     /// One unit, which is the request itself.
-    Flat(Txn, Vec<Question>),
+    Flat(T),
     /// Each unit is a transaction in it.
-    Nested(Vec<(Txn, Vec<Question>)>),
+    Nested(Vec<T>),
 }
+
+/// What a request asks of units that are refused; nothing of its only unit if that has yet to be asked.
+type Asked = Units<Option<Vec<Question>>>;
 
 impl Engine {
     /// Sends a group, and finds out what became of it.
     pub(super) async fn send(self: &Arc<Self>, group: &Group) -> Settled {
-        let request = match self.plan(group) {
-            Ok(request) => request,
-            Err(error) => return Settled::NotApplied(error),
-        };
-        if let Shape::Flat(txn, questions) = &request.shape
-            && txn.is_read_only()
-        {
-            let answered = self.client.txn_within(txn.clone(), remaining(group.deadline)).await;
-            return match answered {
-                Ok(response) => done(response, false, vec![questions.clone()], |response| vec![response]),
-                Err(error) => Settled::NotApplied(error.settled()),
-            };
-        }
         loop {
+            let Request { units, generations, asked } = match self.plan(group) {
+                Ok(request) => request,
+                Err(error) => return Settled::NotApplied(error),
+            };
+            let units = match units {
+                Units::Flat(txn) if txn.is_read_only() => return self.validate(txn, asked, group).await,
+                units => units,
+            };
             let mut turn = match self.turn(group.deadline).await {
                 Ok(turn) => turn,
                 Err(error) => return Settled::NotApplied(error),
             };
-            match self.send_on(&mut turn.lane, &request, group).await {
+            let request = on_lane(&turn.lane, units, &generations);
+            match self.send_on(&mut turn.lane, request, asked.parts(), group).await {
                 Sent::Answered(response) if response.succeeded() => {
                     let next = turn.lane.next();
                     turn.lane.advance(next);
                     turn.done();
-                    return request.applied(response);
+                    return asked.applied(response);
                 }
                 Sent::Applied(revision, parts) => {
                     turn.done();
-                    return request.applied_parts(revision, &parts);
+                    return asked.applied_parts(revision, &parts);
                 }
                 Sent::Answered(response) => {
                     let lane = response.responses().last().cloned().map(rows).unwrap_or_default();
                     if turn.lane.is_unchanged(lane.first()) {
                         turn.done();
-                        return request.refused(response);
+                        return self.refused(asked, response, group).await;
                     }
                     // The lease has expired, and the lane with it. Nothing was applied.
                     turn.abandon().await;
@@ -159,7 +160,7 @@ impl Engine {
                     return Settled::Unknown(error);
                 }
                 Sent::Unanswered(error) => {
-                    tokio::spawn(self.clone().settle_later(turn, request.parts()));
+                    tokio::spawn(self.clone().settle_later(turn, asked.parts()));
                     return Settled::Unknown(error);
                 }
             }
@@ -174,28 +175,72 @@ impl Engine {
 
     fn plan(&self, group: &Group) -> Result<Request> {
         if let [only] = &*group.units {
-            let Plan { txn, generations, questions } =
-                Plan::alone(&only.attempts, &group.committed, self.limits)?;
-            return Ok(Request { shape: Shape::Flat(txn, questions), generations });
+            let asked = group.asks.then(|| questions(&only.attempts, self.limits.alone_ops()));
+            let Plan { txn, generations } = Plan::alone(
+                &only.attempts,
+                &group.committed,
+                self.limits,
+                asked.as_deref().unwrap_or_default(),
+            )?;
+            return Ok(Request { units: Units::Flat(txn), generations, asked: Units::Flat(asked) });
         }
+        let budget = self.limits.unit_ops();
         let mut all = BTreeSet::new();
-        let mut units = Vec::with_capacity(group.units.len());
+        let (mut units, mut asked) = (Vec::new(), Vec::new());
         for unit in &group.units {
-            let Plan { txn, generations, questions } =
-                Plan::of(&unit.attempts, &group.committed, self.limits.unit_ops())?;
+            let questions = questions(&unit.attempts, budget);
+            let plan = Plan::of(&unit.attempts, &group.committed, budget)?;
+            let Plan { txn, generations } = plan.asking(&questions);
             all.extend(generations);
-            units.push((txn, questions));
+            units.push(txn);
+            asked.push(Some(questions));
         }
-        Ok(Request { shape: Shape::Nested(units), generations: all })
+        Ok(Request { units: Units::Nested(units), generations: all, asked: Units::Nested(asked) })
     }
 
-    async fn send_on(&self, lane: &mut Lane, request: &Request, group: &Group) -> Sent {
-        match self.client.txn_within(request.on(lane), remaining(group.deadline)).await {
+    /// Asks whether what was read still holds; there is nothing to be written.
+    async fn validate(&self, txn: Txn, asked: Asked, group: &Group) -> Settled {
+        match self.client.txn_within(txn, remaining(group.deadline)).await {
+            Ok(response) if response.succeeded() => Settled::Done {
+                revision: response.revision(),
+                is_own: false,
+                verdicts: vec![Verdicts::Applied],
+            },
+            Ok(response) => self.refused(asked, response, group).await,
+            Err(error) => Settled::NotApplied(error.settled()),
+        }
+    }
+
+    /// What an answer says of a request that was refused; on a lane that was as expected, if it was on one.
+    async fn refused(&self, asked: Asked, response: TxnResponse, group: &Group) -> Settled {
+        // Only the lane's guard stands before nested units.
+        let (Units::Flat(asked), [only]) = (asked, &*group.units) else {
+            return Settled::NotApplied(super::snapshot::unexpected_answer());
+        };
+        let findings = match asked {
+            Some(questions) => findings(response.revision(), questions, response),
+            None => self.ask(questions(&only.attempts, self.limits.alone_ops()), group.deadline).await,
+        };
+        Settled::Done { revision: 0, is_own: false, verdicts: vec![Verdicts::Refused(findings)] }
+    }
+
+    /// What has to be known of a unit that was refused, if it can be known: else its members read anew.
+    async fn ask(&self, questions: Vec<Question>, deadline: Instant) -> Findings {
+        let asking = Txn::default().then(ops_of(&questions));
+        let answer = self.client.txn_within(asking, remaining(deadline)).await;
+        match answer {
+            Ok(answer) => findings(answer.revision(), questions, answer),
+            Err(_) => Findings::default(),
+        }
+    }
+
+    async fn send_on(&self, lane: &mut Lane, request: Txn, parts: usize, group: &Group) -> Sent {
+        match self.client.txn_within(request, remaining(group.deadline)).await {
             Ok(response) => Sent::Answered(response),
             Err(error) if planted(Bug::LostIsNotApplied) => Sent::NotApplied(error.settled()),
             Err(error) if error.is_perhaps_applied() => {
                 let deadline = group.latest.max(Instant::now() + RESOLVE_AT_LEAST);
-                self.resolve(lane, request.parts(), error, deadline).await
+                self.resolve(lane, parts, error, deadline).await
             }
             Err(error) => Sent::NotApplied(error),
         }
@@ -226,7 +271,7 @@ impl Engine {
                     return match number_in(at) {
                         Some(number) if number == mine => {
                             lane.advance(mine);
-                            let parts = lane.witnessed(&found, parts, mine);
+                            let parts = lane.applied(&found, parts, mine);
                             Sent::Applied(at.map_or(0, KeyValue::mod_revision), parts)
                         }
                         // An earlier answer to this question was lost.
@@ -284,50 +329,61 @@ fn unknown(lost: &Error, why: &str) -> Error {
     .with_source(lost.clone())
 }
 
-impl Request {
-    /// The whole request on a lane.
-    fn on(&self, lane: &Lane) -> Txn {
-        let generations = self.generations.iter().map(|slot| Op::put(generation_key(*slot), []));
-        let common = generations.chain([lane.write(lane.next())]);
-        let unchanged = (!planted(Bug::NoFence)).then(|| lane.unchanged());
-        match &self.shape {
-            Shape::Flat(txn, _) => txn.clone().and_when(unchanged).then(common).or_else([lane.read()]),
-            Shape::Nested(units) => {
-                let nested = units
-                    .iter()
-                    .enumerate()
-                    .map(|(part, (txn, _))| Op::txn(txn.clone().then([lane.witness(part, lane.next())])));
-                Txn::when(unchanged).then(nested.chain(common)).or_else([lane.read()])
-            }
+/// What an answer says to questions.
+fn findings(revision: i64, questions: Vec<Question>, answer: TxnResponse) -> Findings {
+    Findings::new(revision, questions, answer.into_responses().into_iter().map(rows).collect())
+}
+
+/// A whole request on a lane.
+fn on_lane(lane: &Lane, units: Units<Txn>, generations: &BTreeSet<u16>) -> Txn {
+    let generations = generations.iter().map(|slot| Op::put(generation_key(*slot), []));
+    let common = generations.chain([lane.write(lane.next())]);
+    let unchanged = (!planted(Bug::NoFence)).then(|| lane.unchanged());
+    match units {
+        Units::Flat(txn) => txn.and_when(unchanged).then(common).or_else([lane.read()]),
+        Units::Nested(units) => {
+            let nested = units
+                .into_iter()
+                .enumerate()
+                .map(|(part, txn)| Op::txn(txn.or_else([lane.witness(part, lane.next())])));
+            Txn::when(unchanged).then(nested.chain(common)).or_else([lane.read()])
         }
     }
+}
 
-    /// How many parts are applied each for itself; none if it is the whole.
+impl Asked {
+    /// How many parts of the request are applied each for itself; none if it is the whole.
     fn parts(&self) -> usize {
-        match &self.shape {
-            Shape::Flat(..) => 0,
-            Shape::Nested(units) => units.len(),
+        match self {
+            Self::Flat(_) => 0,
+            Self::Nested(units) => units.len(),
         }
     }
 
     /// What an answer says of a request whose guards held.
     fn applied(self, response: TxnResponse) -> Settled {
-        match self.shape {
-            Shape::Flat(..) => Settled::Done {
-                revision: response.revision(),
-                is_own: true,
-                verdicts: vec![Verdicts::Applied],
-            },
-            Shape::Nested(units) => {
-                let questions = units.into_iter().map(|(_, questions)| questions).collect();
-                done(response, true, questions, |response| {
-                    response.into_responses().into_iter().filter_map(OpResponse::into_txn).collect()
-                })
-            }
+        let revision = response.revision();
+        let Self::Nested(asked) = self else {
+            return Settled::Done { revision, is_own: true, verdicts: vec![Verdicts::Applied] };
+        };
+        let answers: Vec<_> =
+            response.into_responses().into_iter().filter_map(OpResponse::into_txn).collect();
+        if answers.len() < asked.len() {
+            let message = "the answer to a commit does not fit it: it may have been applied";
+            return Settled::Unknown(Error::new(Kind::CommitUnknown, message));
         }
+        let verdict = |(answer, questions): (TxnResponse, Option<Vec<Question>>)| {
+            if answer.succeeded() {
+                Verdicts::Applied
+            } else {
+                Verdicts::Refused(findings(revision, questions.unwrap_or_default(), answer))
+            }
+        };
+        let verdicts = answers.into_iter().zip(asked).map(verdict).collect();
+        Settled::Done { revision, is_own: true, verdicts }
     }
 
-    /// The same, where the answer was lost and these parts have left their witness.
+    /// The same, where the answer was lost and these parts were applied.
     fn applied_parts(self, revision: i64, parts: &[bool]) -> Settled {
         let verdict = |applied: &bool| {
             if *applied || planted(Bug::WitnessesIgnored) {
@@ -336,44 +392,12 @@ impl Request {
                 Verdicts::Refused(Findings::default())
             }
         };
-        let verdicts = match self.shape {
-            Shape::Flat(..) => vec![Verdicts::Applied],
-            Shape::Nested(_) => parts.iter().map(verdict).collect(),
+        let verdicts = match self {
+            Self::Flat(_) => vec![Verdicts::Applied],
+            Self::Nested(_) => parts.iter().map(verdict).collect(),
         };
         Settled::Done { revision, is_own: true, verdicts }
     }
-
-    /// What an answer says of a request on a lane that was as expected, and that was refused.
-    fn refused(self, response: TxnResponse) -> Settled {
-        match self.shape {
-            Shape::Flat(_, questions) => done(response, false, vec![questions], |response| vec![response]),
-            // Only the lane's guard stands before its units.
-            Shape::Nested(_) => Settled::NotApplied(super::snapshot::unexpected_answer()),
-        }
-    }
-}
-
-/// What the answers to units say.
-fn done(
-    response: TxnResponse,
-    is_own: bool,
-    questions: Vec<Vec<Question>>,
-    units: impl FnOnce(TxnResponse) -> Vec<TxnResponse>,
-) -> Settled {
-    let revision = response.revision();
-    let verdict = |(response, questions): (TxnResponse, Vec<Question>)| {
-        if response.succeeded() {
-            return Verdicts::Applied;
-        }
-        let answers = response.into_responses().into_iter().map(rows).collect();
-        Verdicts::Refused(Findings::new(revision, questions, answers))
-    };
-    let answers = units(response);
-    if answers.len() < questions.len() {
-        let message = "the answer to a commit does not fit it: it may have been applied";
-        return Settled::Unknown(Error::new(Kind::CommitUnknown, message));
-    }
-    Settled::Done { revision, is_own, verdicts: answers.into_iter().zip(questions).map(verdict).collect() }
 }
 
 /// The time that a request has.

@@ -74,7 +74,7 @@ pub(crate) enum Verdict {
     /// answer, as of the revision.
     Violated(Error),
     /// It has to run again.
-    Changed(Conflict),
+    Changed(Box<Conflict>),
 }
 
 impl Findings {
@@ -196,7 +196,7 @@ impl Findings {
                     conflict.changes = None;
                 }
                 conflict.keys.truncate(NAMED_KEYS);
-                Verdict::Changed(conflict)
+                Verdict::Changed(Box::new(conflict))
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Every commit on the lane compares the number and writes the next one, so that afterwards the lane tells whether a
 //! commit was applied, however its answer was lost. Where parts of a commit are applied each for itself, each part that
-//! is also puts a *witness* beside the lane's key with the same number.
+//! is not puts a *witness* beside the lane's key with the same number.
 //!
 //! One commit is under way on a lane at a time. [`Lanes`] are reused, so there are about as many as there were
 //! commits at once, and those whose outcome is still unknown; they vanish with the lease.
@@ -146,7 +146,7 @@ impl Lane {
         PutRequest::new(self.key.clone(), number.to_be_bytes()).lease(self.session.lease()).into()
     }
 
-    /// Puts the witness that a part of the commit of this number was applied.
+    /// Puts the witness that a part of the commit of this number was not applied.
     pub(crate) fn witness(&self, part: usize, number: u64) -> Op {
         let key = witness_key(&self.key, part);
         PutRequest::new(key, number.to_be_bytes()).lease(self.session.lease()).into()
@@ -166,10 +166,11 @@ impl Lane {
         found.iter().find(|kv| kv.key() == self.key)
     }
 
-    /// Which of so many parts of the commit of this number have left their witness.
-    pub(crate) fn witnessed(&self, found: &[KeyValue], parts: usize, number: u64) -> Vec<bool> {
+    /// Which of so many parts of the commit of this number, which is the last one, were applied: those that have left no
+    /// witness.
+    pub(crate) fn applied(&self, found: &[KeyValue], parts: usize, number: u64) -> Vec<bool> {
         let witness = |part| found.iter().find(|kv| kv.key() == witness_key(&self.key, part));
-        (0..parts).map(|part| number_in(witness(part)) == Some(number)).collect()
+        (0..parts).map(|part| number_in(witness(part)) != Some(number)).collect()
     }
 
     /// The lane now holds this number.

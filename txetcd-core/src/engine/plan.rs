@@ -8,9 +8,10 @@
 //! Leased rows can vanish without a commit, so they keep their own guards. If even that is too much, all units of a
 //! table become one. Coarse guards can only cause a needless retry.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Compare, Error, GetRequest, Hold, Op, PutRequest, Result, Txn, error::Kind};
 
@@ -37,12 +38,10 @@ pub(crate) type Committed = HashMap<u64, i64>;
 /// What a unit of attempts, which is applied as a whole or not at all, asks of etcd.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The guards, what is written, and, if a guard does not hold, the questions.
+    /// The guards, and what is written.
     pub(crate) txn: Txn,
     /// The tables whose generation keys have to be put with it.
     pub(crate) generations: BTreeSet<u16>,
-    /// What is asked if a guard does not hold, in this order.
-    pub(crate) questions: Vec<Question>,
 }
 
 /// What is asked after a refusal.
@@ -109,15 +108,22 @@ impl Plan {
                 ),
             ));
         }
-        let questions = questions(members, budget);
-        let reads = questions.iter().map(|question| Op::from(question.request()));
-        let txn = Txn::when(guarded).then(ops).or_else(reads);
-        Ok(Self { txn, generations, questions })
+        Ok(Self { txn: Txn::when(guarded).then(ops), generations })
+    }
+
+    /// The same, with these questions asked at once if a guard does not hold.
+    pub(crate) fn asking(self, questions: &[Question]) -> Self {
+        Self { txn: self.txn.or_else(ops_of(questions)), ..self }
     }
 
     /// Plans a unit that is a request of its own, but for the lane's part, and refuses what is too large for one.
-    pub(crate) fn alone(members: &[Arc<Attempt>], committed: &Committed, limits: Limits) -> Result<Self> {
-        let plan = Self::of(members, committed, limits.alone_ops())?;
+    pub(crate) fn alone(
+        members: &[Arc<Attempt>],
+        committed: &Committed,
+        limits: Limits,
+        asked: &[Question],
+    ) -> Result<Self> {
+        let plan = Self::of(members, committed, limits.alone_ops())?.asking(asked);
         let size = plan.txn.request_size(limits.namespace) + LANE_BYTES;
         if size > limits.bytes {
             return Err(Error::new(
@@ -132,6 +138,11 @@ impl Plan {
         }
         Ok(plan)
     }
+}
+
+/// The reads that answer questions, in their order.
+pub(crate) fn ops_of(questions: &[Question]) -> impl Iterator<Item = Op> {
+    questions.iter().map(|question| question.request().into())
 }
 
 /// What was read together and is guarded together.
@@ -188,6 +199,9 @@ pub(crate) fn settled(mark: Mark, committed: &Committed) -> Option<Mark> {
 }
 
 fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec<Compare>> {
+    if let Some(guards) = guards_of_keys(attempt, committed, budget) {
+        return Ok(guards);
+    }
     let mut extents = extents(&attempt.reads, committed);
     if planted(Bug::OnlyWrittenGuarded) {
         extents.retain(|extent| !extent.is_range);
@@ -223,9 +237,9 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
                 guards.extend(extent.guarded_rows().map(|(key, mark)| mark.guard(key)));
             }
             if !planted(Bug::NoAbsentGuards) {
-                guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
+                guards.extend(absent.into_iter().map(absent_guard));
             }
-            guards.extend(present.into_iter().map(|key| Compare::mod_revision(key).gt(0)));
+            guards.extend(present.into_iter().map(present_guard));
             guards.extend(
                 generations
                     .into_iter()
@@ -251,6 +265,31 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
             }
         }
     }
+}
+
+/// The guards of an attempt that has read single keys only, one for each, if they fit.
+fn guards_of_keys(attempt: &Attempt, committed: &Committed, budget: usize) -> Option<Vec<Compare>> {
+    let Attempt { reads, writes, .. } = attempt;
+    let most = reads.keys.len() + attempt.required().count();
+    if !reads.ranges.is_empty() || most > budget {
+        return None;
+    }
+    let mut guards = Vec::with_capacity(most);
+    let is_guarded = |key: &[u8]| !planted(Bug::OnlyWrittenGuarded) || writes.own(key).is_some();
+    let marks = reads.keys.iter().filter(|(key, _)| is_guarded(key));
+    guards.extend(marks.filter_map(|(key, mark)| Some(settled(*mark, committed)?.guard(key))));
+    let absent = unread(attempt, writes.absent().map(|(key, _)| key));
+    guards.extend(absent.filter(|_| !planted(Bug::NoAbsentGuards)).map(absent_guard));
+    guards.extend(unread(attempt, writes.present().map(|(key, _)| key)).map(present_guard));
+    Some(guards)
+}
+
+fn absent_guard(key: &[u8]) -> Compare {
+    Compare::mod_revision(key).eq(0)
+}
+
+fn present_guard(key: &[u8]) -> Compare {
+    Compare::mod_revision(key).gt(0)
 }
 
 /// Makes one coarse extent of all extents of a table that has several. Whether there was one.
@@ -358,9 +397,9 @@ fn unread<'a>(attempt: &'a Attempt, keys: impl Iterator<Item = &'a [u8]>) -> imp
     keys.filter(|key| !attempt.reads.keys.contains_key(*key))
 }
 
-/// The questions of a unit. First what ends a transaction: a lock that is lost, a schema that changed, and what was
-/// inserted and is there.
-fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question> {
+/// What has to be known if a unit is refused. First what ends a transaction: a lock that is lost, a schema that changed,
+/// and what was inserted and is there.
+pub(crate) fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question> {
     let mut bytes = PREFETCH_BYTES;
     let mut fits = |size: usize| {
         let rest = bytes.checked_sub(size);
@@ -372,7 +411,7 @@ fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question> {
     let schemas: BTreeSet<u16> =
         members().flat_map(|attempt| attempt.schemas.iter().map(|schema| schema.slot)).collect();
     let mut questions: Vec<Question> = locks.chain(schemas.into_iter().map(Question::Schema)).collect();
-    let mut asked: HashSet<&[u8]> = HashSet::new();
+    let mut asked: HashSet<&[u8]> = HashSet::default();
     for attempt in members() {
         let absent = attempt.writes.absent().map(|(key, _)| key);
         let required = unread(attempt, absent.chain(attempt.writes.present().map(|(key, _)| key)));
@@ -427,11 +466,12 @@ mod tests {
     }
 
     fn guards(attempt: &Attempt) -> Result<Vec<Compare>> {
-        super::guards(attempt, &Committed::new(), BUDGET)
+        super::guards(attempt, &Committed::default(), BUDGET)
     }
 
     fn plan(attempt: Attempt) -> Result<Plan> {
-        Plan::alone(&[Arc::new(attempt)], &Committed::new(), LIMITS)
+        let members = [Arc::new(attempt)];
+        Plan::alone(&members, &Committed::default(), LIMITS, &questions(&members, LIMITS.alone_ops()))
     }
 
     fn ops(attempt: Attempt) -> usize {

@@ -54,7 +54,11 @@ impl Attempts {
 
     /// Waits before the next attempt, after a commit that took so long and met a conflict. Returns what the
     /// next attempt starts with, or the error that ends the transaction.
-    pub(crate) async fn again(&mut self, conflict: Conflict, took: Duration) -> Result<Conflict, Error> {
+    pub(crate) async fn again(
+        &mut self,
+        conflict: Box<Conflict>,
+        took: Duration,
+    ) -> Result<Box<Conflict>, Error> {
         self.made += 1;
         self.local = if conflict.is_local { self.local + 1 } else { 0 };
         if self.policy.max_attempts.is_some_and(|max| self.made >= max) {

@@ -80,7 +80,7 @@ pub(crate) struct RangeRead {
 }
 
 /// Everything that was read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ReadSet {
     pub(crate) keys: BTreeMap<Vec<u8>, Mark>,
     pub(crate) ranges: Vec<RangeRead>,

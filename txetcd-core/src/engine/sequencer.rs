@@ -37,7 +37,7 @@ use super::committer::{Outcome, Settled, Verdicts};
 use super::conflict::{Conflict, Findings, Verdict};
 use super::leases::Leases;
 use super::lock::lock;
-use super::plan::{Committed, Plan};
+use super::plan::{Committed, Plan, questions};
 use super::view::Start;
 use super::write_set::WriteSet;
 use formation::{Group, Shape, Unit};
@@ -237,7 +237,7 @@ impl Engine {
     /// Whatever is under way goes on if this future is dropped.
     pub(crate) async fn commit(
         self: &Arc<Self>,
-        attempt: Attempt,
+        attempt: Arc<Attempt>,
         leases: Leases,
         deadline: Instant,
     ) -> Result<Outcome> {
@@ -249,13 +249,13 @@ impl Engine {
                 return Err(error);
             }
             // What was read may be out of date.
-            let doubtful = Attempt { writes: WriteSet::default(), ..attempt };
+            let attempt = Arc::unwrap_or_clone(attempt);
+            let doubtful = Arc::new(Attempt { writes: WriteSet::default(), ..attempt });
             return match Box::pin(self.commit(doubtful, Leases::default(), deadline)).await? {
                 Outcome::Committed(_) => Err(error),
                 conflict @ Outcome::Conflict(_) => Ok(conflict),
             };
         }
-        let attempt = Arc::new(attempt);
         let alone = self.is_large(&attempt)?;
         let given = leases.given();
         let (answer, outcome) = oneshot::channel();
@@ -267,7 +267,7 @@ impl Engine {
             accepted
         });
         let settled = match accepted {
-            Err(conflict) => return Ok(Outcome::Conflict(*conflict)),
+            Err(conflict) => return Ok(Outcome::Conflict(conflict)),
             Ok(Accepted::Member) => outcome.await,
             Ok(Accepted::Overtaken) => tokio::time::timeout_at(deadline, outcome)
                 .await
@@ -275,8 +275,11 @@ impl Engine {
         };
         let outcome = settled
             .map_err(|_| Error::new(Kind::CommitUnknown, "the runtime stopped in the middle of a commit"))?;
-        if let Ok(Outcome::Conflict(Conflict { revision: None, is_local: false, .. })) = &outcome {
-            Leases::check_given(&given).await?;
+        if let Ok(Outcome::Conflict(conflict)) = &outcome
+            && conflict.revision.is_none()
+            && !conflict.is_local
+        {
+            Box::pin(Leases::check_given(&given)).await?;
         }
         outcome
     }
@@ -284,7 +287,7 @@ impl Engine {
     /// What an attempt begins with after a conflict of one that wanted to read the cache, or did not.
     pub(crate) async fn start_after(
         &self,
-        conflict: Conflict,
+        conflict: Box<Conflict>,
         wants_cache: bool,
         may_read_cache: bool,
     ) -> Start {
@@ -310,7 +313,9 @@ impl Engine {
         let is_large = attempt.ops() > self.limits.alone_ops()
             || attempt.size(self.limits.namespace) > self.limits.bytes / 2;
         if is_large {
-            Plan::alone(std::slice::from_ref(attempt), &Committed::new(), self.limits)?;
+            let members = std::slice::from_ref(attempt);
+            let asked = questions(members, self.limits.alone_ops());
+            Plan::alone(members, &Committed::default(), self.limits, &asked)?;
         }
         Ok(is_large)
     }
@@ -482,7 +487,7 @@ impl Engine {
             Settled::RowLeaseLost => {
                 let conflicts = group.units.iter().flat_map(|unit| unit.numbers.iter().zip(&unit.attempts));
                 let conflicts = conflicts.map(|(number, attempt)| {
-                    (*number, Ok(Outcome::Conflict(Conflict::to_be_read_anew(attempt))))
+                    (*number, Ok(Outcome::Conflict(Box::new(Conflict::to_be_read_anew(attempt)))))
                 });
                 state.order.fail(conflicts.collect::<Vec<_>>());
             }

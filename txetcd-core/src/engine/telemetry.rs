@@ -211,7 +211,7 @@ impl Observed<'_> {
     pub(crate) async fn commit(
         &mut self,
         engine: &Arc<Engine>,
-        attempt: Attempt,
+        attempt: Arc<Attempt>,
         leases: Leases,
         deadline: Instant,
     ) -> Result<Outcome> {

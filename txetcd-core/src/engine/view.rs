@@ -169,7 +169,13 @@ impl View {
         &self.engine.slots
     }
 
-    pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> (Attempt, Leases) {
+    /// What the attempt has left.
+    pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> (Arc<Attempt>, Leases) {
+        let (attempt, leases) = self.into_attempt(schemas);
+        (Arc::new(attempt), leases)
+    }
+
+    fn into_attempt(self, schemas: Vec<SchemaGuard>) -> (Attempt, Leases) {
         let read = self.snapshot.get().and_then(Snapshot::revision);
         let asked = self.requests() > 0;
         let State { revision, origin, reads, writes, tables, locks, leases, .. } =
@@ -200,10 +206,10 @@ impl View {
     }
 
     /// What was read, if that may be out of date: it has to be validated before anything follows from it.
-    pub(crate) fn into_doubtful(self) -> Option<Attempt> {
+    pub(crate) fn into_doubtful(self) -> Option<Arc<Attempt>> {
         let is_doubtful = matches!(self.state().origin, Origin::Cache(_)) && !self.state().reads.is_empty();
         (is_doubtful && !planted(Bug::ErrorUnvalidated))
-            .then(|| Attempt { writes: WriteSet::default(), ..self.finish(Vec::new()).0 })
+            .then(|| Arc::new(Attempt { writes: WriteSet::default(), ..self.into_attempt(Vec::new()).0 }))
     }
 
     /// Notes a lease under which a row is put.
@@ -217,7 +223,7 @@ impl View {
         if ttls.is_empty() {
             return Ok(());
         }
-        let (granted, ids) = Leases::grant(client, ttls).await?;
+        let (granted, ids) = Box::pin(Leases::grant(client, ttls)).await?;
         let mut state = self.state();
         state.leases.add(granted);
         state.writes.set_leases(&ids);

@@ -24,13 +24,17 @@ pub(crate) enum Own {
 #[derive(Clone)]
 pub(crate) struct Put {
     pub(crate) value: Arc<[u8]>,
-    /// Its entries in the table's indexes.
-    pub(crate) entries: Arc<[Entry]>,
-    /// What it refers to.
-    pub(crate) references: Arc<[Reference]>,
+    /// What others find it by, and what it refers to, if there is any.
+    related: Option<Arc<Related>>,
     /// The transaction deleted the row before, so that this is another one.
     pub(crate) replaces_deleted: bool,
     lease: PutLease,
+}
+
+/// What a row has to do with other keys.
+struct Related {
+    entries: Vec<Entry>,
+    references: Vec<Reference>,
 }
 
 /// What a put does to the lease of a row.
@@ -61,6 +65,16 @@ impl NewRow {
 }
 
 impl Put {
+    /// Its entries in the table's indexes.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        self.related.as_ref().map_or(&[], |related| &related.entries)
+    }
+
+    /// What it refers to.
+    pub(crate) fn references(&self) -> &[Reference] {
+        self.related.as_ref().map_or(&[], |related| &related.references)
+    }
+
     /// The lease that the row will be under; `read` is how it was read, if it was.
     pub(crate) fn lease(&self, read: Option<Mark>) -> i64 {
         match self.lease {
@@ -80,7 +94,7 @@ impl fmt::Debug for Put {
 }
 
 /// What is to be written: the last word on each key, over ranges that were cleared before it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct WriteSet {
     rows: BTreeMap<Vec<u8>, Own>,
     cleared: Vec<Bounds>,
@@ -106,13 +120,9 @@ impl WriteSet {
             None => false,
         };
         let NewRow { value, entries, references, lease } = row;
-        let put = Put {
-            value: value.into(),
-            entries: entries.into(),
-            references: references.into(),
-            replaces_deleted,
-            lease,
-        };
+        let is_related = !(entries.is_empty() && references.is_empty());
+        let related = is_related.then(|| Arc::new(Related { entries, references }));
+        let put = Put { value: value.into(), related, replaces_deleted, lease };
         self.rows.insert(key, Own::Put(put));
     }
 

@@ -9,9 +9,10 @@
 //! As long as nobody disturbs, all members of a group are one unit, since that costs the store the least. After a
 //! disturbance they are as many units as they can be for a while, so that the next one hits as few as possible.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
@@ -33,6 +34,9 @@ pub(in crate::engine) struct Group {
     pub(in crate::engine) deadline: Instant,
     /// The last one.
     pub(in crate::engine) latest: Instant,
+    /// Whether the request asks at once what has to be known if it is refused. Where nobody disturbs, that would only make
+    /// it larger; a transaction that is alone may lose a round trip by it.
+    pub(in crate::engine) asks: bool,
 }
 
 impl Group {
@@ -79,7 +83,7 @@ enum Spot {
     Unit(usize),
 }
 
-/// Who has to do with a key.
+/// Who has to do with a key. They are looked through in no order, which must not matter.
 #[derive(Default)]
 struct Users {
     writer: Option<Spot>,
@@ -91,7 +95,7 @@ struct Users {
 
 #[derive(Default)]
 struct Formation<'o> {
-    keys: BTreeMap<&'o [u8], Users>,
+    keys: HashMap<&'o [u8], Users>,
     /// Ranges that are read, or, if it is so, cleared.
     ranges: Vec<(&'o Bounds, Spot, bool)>,
     units: Vec<Forming>,
@@ -143,10 +147,11 @@ impl Order {
             formation.block(*number, &member.attempt);
         }
         let units: Vec<Vec<u64>> = formation.units.into_iter().map(|unit| unit.numbers).collect();
-        self.depart(units)
+        let asks = !shape.joins || units.iter().map(Vec::len).sum::<usize>() == 1;
+        self.depart(units, asks)
     }
 
-    fn depart(&mut self, units: Vec<Vec<u64>>) -> Option<Group> {
+    fn depart(&mut self, units: Vec<Vec<u64>>, asks: bool) -> Option<Group> {
         let (mut deadline, mut latest) = (None, None);
         let mut departing = Vec::new();
         for mut numbers in units.into_iter().filter(|numbers| !numbers.is_empty()) {
@@ -162,7 +167,7 @@ impl Order {
         }
         let attempts = departing.iter().flat_map(|unit| unit.attempts.iter().map(AsRef::as_ref));
         let committed = self.committed(attempts);
-        Some(Group { units: departing, committed, deadline: deadline?, latest: latest? })
+        Some(Group { units: departing, committed, deadline: deadline?, latest: latest?, asks })
     }
 }
 
@@ -198,7 +203,7 @@ impl<'o> Formation<'o> {
             if bounds.is_empty() {
                 continue;
             }
-            for (_, users) in self.keys.range::<[u8], _>(bounds.as_range()) {
+            for users in self.keys.iter().filter(|(key, _)| bounds.contains(key)).map(|(_, users)| users) {
                 users.writer.into_iter().for_each(&mut meet);
                 users.readers.iter().filter(|_| clears).for_each(|spot| meet(*spot));
             }
@@ -221,7 +226,7 @@ impl<'o> Formation<'o> {
             writer(key).is_none_or(|users| mark.writer() == Some(users.number))
         };
         let has_seen_range = |range: &RangeRead| {
-            let keys = self.keys.range::<[u8], _>(range.bounds.as_range());
+            let keys = self.keys.iter().filter(|(key, _)| range.bounds.contains(key));
             keys.filter(|(_, users)| users.writer.is_some()).all(|(key, users)| {
                 range.rows.get(*key).is_some_and(|mark| mark.writer() == Some(users.number))
             })

@@ -4,9 +4,10 @@
 //! that an earlier member writes was read in another form. So the members one after the other are a serial order, and
 //! only the store can say that others have come between.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
@@ -15,7 +16,7 @@ use txetcd_client::{KeyValue, Result, WatchEvent};
 use crate::engine::attempt::{Attempt, Source};
 use crate::engine::bookkeeping::{CATALOGUE, slot_of};
 use crate::engine::cache::ranges::Ranges;
-use crate::engine::cache::{Cache, Step, Version, Versions};
+use crate::engine::cache::{Cache, Made, Step, Version, Versions};
 use crate::engine::committer::Outcome;
 use crate::engine::conflict::{Changes, Conflict};
 use crate::engine::leases::Leases;
@@ -348,7 +349,7 @@ impl Order {
     /// A unit of members was applied in this revision.
     pub(super) fn commit(&mut self, unit: &[u64], revision: i64) {
         let any_overtaken = !self.overtaken.is_empty();
-        let mut replaced = Replaced::new();
+        let mut replaced = Replaced::default();
         for number in unit {
             let Some(mut member) = self.remove(*number) else { continue };
             self.numbers.settle(*number, Fate::Committed(revision));
@@ -421,7 +422,7 @@ impl Order {
         if any {
             self.fail_dependent(changes.as_ref());
             self.rebuild();
-            self.tell_overtaken(&Replaced::new(), changes.as_ref());
+            self.tell_overtaken(&Replaced::default(), changes.as_ref());
         }
     }
 
@@ -438,7 +439,7 @@ impl Order {
                 member.after.retain(|after| fates.fate(*after) == Fate::Open);
                 continue;
             }
-            let conflict = Conflict::let_down(&member.attempt, changes.cloned());
+            let conflict = Box::new(Conflict::let_down(&member.attempt, changes.cloned()));
             if let Some(member) = self.remove(number) {
                 self.numbers.settle(number, Fate::Failed);
                 self.answers.push((member.answer, Ok(Outcome::Conflict(conflict))));
@@ -453,7 +454,7 @@ impl Order {
         for Overtaken { attempt, key, answer, .. } in self.overtaken.extract_if(.., is_settled) {
             let now = replaced.get(&key).and_then(|writer| Some((writer.committed?, writer.row(&key)?)));
             let conflict = Conflict { changes: changes.cloned(), ..Conflict::local(&key, &attempt, now) };
-            self.answers.push((answer, Ok(Outcome::Conflict(conflict))));
+            self.answers.push((answer, Ok(Outcome::Conflict(Box::new(conflict)))));
         }
     }
 
@@ -471,17 +472,18 @@ impl Order {
         }
         // What a failed one has replaced was written by an earlier one.
         for (revision, versions) in self.cache.committed() {
-            for (key, Version { number, row }) in versions.iter() {
-                let is_newer = |writer: &Writer| writer.number >= *number;
-                if !self.written.get(&**key).is_some_and(is_newer) {
-                    let wrote = match row {
+            for version in versions.iter() {
+                let (key, number) = (version.key(), version.number);
+                let is_newer = |writer: &Writer| writer.number >= number;
+                if !self.written.get(key).is_some_and(is_newer) {
+                    let wrote = match version.row() {
                         Some(row) if row.value().len() > REMEMBERED_BYTES => Wrote::Large,
                         Some(row) => Wrote::Put(row.value().into(), row.lease()),
                         None => Wrote::Deleted,
                     };
-                    let writer = Writer { number: *number, committed: Some(revision), wrote };
+                    let writer = Writer { number, committed: Some(revision), wrote };
                     self.written.insert(key.to_vec(), writer);
-                    self.remembered.push_back((key.to_vec(), *number));
+                    self.remembered.push_back((key.to_vec(), number));
                 }
             }
         }
@@ -522,8 +524,8 @@ impl Order {
                 }
                 Some(Step::Changes(revision, events)) => {
                     let mut keys: HashSet<&[u8]> = events.iter().map(WatchEvent::key).collect();
-                    for (key, _) in self.cache.committed_in(*revision) {
-                        keys.remove(&**key);
+                    for version in self.cache.committed_in(*revision) {
+                        keys.remove(version.key());
                     }
                     (self.concerned(&keys), self.disturbed_until(*revision, &keys))
                 }
@@ -534,7 +536,7 @@ impl Order {
                 return;
             }
             let failed = concerned.into_iter().filter_map(|number| {
-                let conflict = Conflict::let_down(&self.members.get(&number)?.attempt, None);
+                let conflict = Box::new(Conflict::let_down(&self.members.get(&number)?.attempt, None));
                 Some((number, Ok(Outcome::Conflict(conflict))))
             });
             self.fail(failed.collect::<Vec<_>>());
@@ -623,15 +625,15 @@ impl Writer {
 /// What an attempt makes of rows.
 fn versions(attempt: &Attempt, number: u64) -> Versions {
     let version = |(key, own): (&[u8], &Own)| {
-        let row = match own {
+        let made = match own {
             Own::Put(put) => {
                 let lease = put.lease(attempt.reads.mark(key));
                 let (key, value) = (key.to_vec(), put.value.to_vec());
-                Some(Arc::new(KeyValue::provisional(key, value, lease, provisional(number))))
+                Made::Put(Arc::new(KeyValue::provisional(key, value, lease, provisional(number))))
             }
-            Own::Deleted => None,
+            Own::Deleted => Made::Deleted(key.into()),
         };
-        (key.into(), Version { number, row })
+        Arc::new(Version { number, made })
     };
     attempt.writes.rows().map(version).collect()
 }

@@ -71,7 +71,7 @@ impl View {
         }
         let stored_count = entries.len();
         for (row, put) in state.writes.puts_in(&Bounds::slot(of.slot)) {
-            let own = put.entries.iter().filter(|entry| covered.contains(&entry.key));
+            let own = put.entries().iter().filter(|entry| covered.contains(&entry.key));
             entries.extend(own.map(|own| EntryOf { entry: own.key.clone(), row: row.to_vec() }));
         }
         if entries.len() > stored_count {
@@ -105,7 +105,7 @@ impl View {
         {
             let state = self.state();
             let mut puts = state.writes.puts_in(&Bounds::slot(of.slot));
-            if let Some((row, _)) = puts.find(|(_, put)| put.entries.iter().any(|own| own.key == entry)) {
+            if let Some((row, _)) = puts.find(|(_, put)| put.entries().iter().any(|own| own.key == entry)) {
                 return Ok(Some(row.to_vec()));
             }
         }

@@ -137,7 +137,7 @@ fn replaces(writes: &WriteSet, key: &[u8]) -> bool {
 fn new_entries(own: &Own, key: &[u8], old: &[Entry], old_lease: i64, reads: &ReadSet) -> Vec<New> {
     let Own::Put(put) = own else { return Vec::new() };
     let lease = put.lease(reads.mark(key));
-    let entries = put.entries.iter().map(|entry| New {
+    let entries = put.entries().iter().map(|entry| New {
         entry: entry.clone(),
         row: key.to_vec(),
         lease,

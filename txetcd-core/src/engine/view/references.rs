@@ -1,7 +1,5 @@
 //! What a transaction's writes have to do with references.
 
-use std::sync::Arc;
-
 use txetcd_client::Result;
 
 use super::View;
@@ -35,10 +33,10 @@ impl View {
     }
 
     /// The rows of a table that were put, with what they refer to.
-    pub(crate) fn put_references(&self, slot: u16) -> Vec<(Vec<u8>, Arc<[Reference]>)> {
+    pub(crate) fn put_references(&self, slot: u16) -> Vec<(Vec<u8>, Vec<Reference>)> {
         let state = self.state();
         let puts = state.writes.puts_in(&Bounds::slot(slot));
-        puts.map(|(key, put)| (key.to_vec(), put.references.clone())).collect()
+        puts.map(|(key, put)| (key.to_vec(), put.references().to_vec())).collect()
     }
 
     /// The references of a row that was put, without those that it had already: whoever deletes the row that it refers
@@ -46,7 +44,7 @@ impl View {
     pub(crate) fn new_references(
         &self,
         row: &[u8],
-        references: Arc<[Reference]>,
+        references: Vec<Reference>,
         schema: &'static dyn TableSchema,
     ) -> Result<Vec<Reference>> {
         let before = {
@@ -58,10 +56,10 @@ impl View {
             Some(kv) => schema.references_of(row, kv.value())?,
             None => Vec::new(),
         };
-        let is_old = |reference: &&Reference| {
+        let is_old = |reference: &Reference| {
             old.iter().any(|old| old.meta.field == reference.meta.field && old.key == reference.key)
         };
-        Ok(references.iter().filter(|reference| !is_old(reference)).cloned().collect())
+        Ok(references.into_iter().filter(|reference| !is_old(reference)).collect())
     }
 
     /// Makes the commit depend on a row's presence, to which the field of another row refers.
