@@ -217,11 +217,12 @@ impl Engine {
         let (Units::Flat(asked), [only]) = (asked, &*group.units) else {
             return Settled::NotApplied(super::snapshot::unexpected_answer());
         };
+        let revision = response.revision();
         let findings = match asked {
-            Some(questions) => findings(response.revision(), questions, response),
+            Some(questions) => findings(revision, questions, response),
             None => self.ask(questions(&only.attempts, self.limits.alone_ops()), group.deadline).await,
         };
-        Settled::Done { revision: 0, is_own: false, verdicts: vec![Verdicts::Refused(findings)] }
+        Settled::Done { revision, is_own: false, verdicts: vec![Verdicts::Refused(findings)] }
     }
 
     /// What has to be known of a unit that was refused, if it can be known: else its members read anew.
