@@ -27,6 +27,8 @@ const FIRST: u32 = 3;
 const USUAL: u32 = 8;
 /// How much more there may be after a usual run: what is made ready for later, and fragments of it.
 const USUAL_SLACK: usize = 2 << 20;
+/// After so long the connection that is kept has renewed its lease (30 s) once, on a stream that stays and is a task.
+const RENEWED: Duration = Duration::from_secs(12);
 /// How much more after a long one: a connection remembers what it wrote last (8,192 keys, and what became of 131,072
 /// transactions), and the store in memory grows in steps.
 const LONG_SLACK: usize = 8 << 20;
@@ -41,6 +43,9 @@ async fn soak(what: &str, observer: Observer, builder: impl Fn() -> DatabaseBuil
     loop {
         cycle::run(&kept, &builder, cycles).await;
         cycles += 1;
+        if cycles == FIRST {
+            tokio::time::sleep(RENEWED.saturating_sub(since.elapsed())).await;
+        }
         let left = observer.settled(first.as_ref().map(|(left, _)| left)).await;
         let bytes = MEMORY.current_usage();
         let over = match &long {
