@@ -9,10 +9,9 @@
 //! As long as nobody disturbs, all members of a group are one unit, since that costs the store the least. After a
 //! disturbance they are as many units as they can be for a while, so that the next one hits as few as possible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use foldhash::HashMap;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
@@ -83,7 +82,7 @@ enum Spot {
     Unit(usize),
 }
 
-/// Who has to do with a key. They are looked through in no order, which must not matter.
+/// Who has to do with a key.
 #[derive(Default)]
 struct Users {
     writer: Option<Spot>,
@@ -95,7 +94,7 @@ struct Users {
 
 #[derive(Default)]
 struct Formation<'o> {
-    keys: HashMap<&'o [u8], Users>,
+    keys: BTreeMap<&'o [u8], Users>,
     /// Ranges that are read, or, if it is so, cleared.
     ranges: Vec<(&'o Bounds, Spot, bool)>,
     units: Vec<Forming>,
@@ -203,7 +202,7 @@ impl<'o> Formation<'o> {
             if bounds.is_empty() {
                 continue;
             }
-            for users in self.keys.iter().filter(|(key, _)| bounds.contains(key)).map(|(_, users)| users) {
+            for (_, users) in self.keys.range::<[u8], _>(bounds.as_range()) {
                 users.writer.into_iter().for_each(&mut meet);
                 users.readers.iter().filter(|_| clears).for_each(|spot| meet(*spot));
             }
@@ -226,7 +225,7 @@ impl<'o> Formation<'o> {
             writer(key).is_none_or(|users| mark.writer() == Some(users.number))
         };
         let has_seen_range = |range: &RangeRead| {
-            let keys = self.keys.iter().filter(|(key, _)| range.bounds.contains(key));
+            let keys = self.keys.range::<[u8], _>(range.bounds.as_range());
             keys.filter(|(_, users)| users.writer.is_some()).all(|(key, users)| {
                 range.rows.get(*key).is_some_and(|mark| mark.writer() == Some(users.number))
             })
