@@ -81,6 +81,7 @@ impl Database {
         let referrers = self.agreed().referrers();
         self.require_known_referrers(view, &referrers)?;
         if !referrers.is_empty() {
+            // Boxed, as is what else is rare, so that it does not make the futures of all transactions larger.
             Box::pin(follow(view, &referrers)).await?;
             // It may have written to further tables.
             guards = self.schema_guards(view, &referrers).await?;

@@ -11,10 +11,10 @@
 //! the store. What is allowed among the versions, and when the rows may move on under them, is the affair of
 //! [`Sequencer`](super::sequencer::Sequencer).
 
-mod by_key;
 pub(crate) mod bytes;
 pub(crate) mod feed;
 pub(crate) mod ranges;
+mod sorted;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -26,9 +26,9 @@ use txetcd_client::{KeyValue, WatchEvent};
 use super::bounds::{Bounds, after};
 use super::conflict::Changes;
 use super::read_set::Mark;
-use by_key::{ByKey, Keyed};
 use bytes::Bytes;
 use ranges::Ranges;
+use sorted::{Keyed, Sorted};
 
 /// After so many steps that wait, the rows go on before anything else.
 const MOST_PENDING: usize = 64;
@@ -54,7 +54,7 @@ pub(crate) type Versions = Arc<[Arc<Version>]>;
 pub(crate) struct Cache {
     ranges: Arc<Ranges>,
     rows: Option<Rows>,
-    versions: OrdSet<ByKey<Version>>,
+    versions: OrdSet<Sorted<Version>>,
     /// Versions that are committed, by the revision in which they were.
     committed: BTreeMap<i64, Vec<Versions>>,
     /// A revision that the rows must have reached to be used, or they do not fit the versions.
@@ -69,7 +69,7 @@ pub(crate) struct Cache {
 #[derive(Clone)]
 struct Rows {
     revision: i64,
-    rows: OrdSet<ByKey<KeyValue>>,
+    rows: OrdSet<Sorted<KeyValue>>,
 }
 
 /// What happens to the cached rows.
@@ -85,7 +85,7 @@ pub(crate) enum Step {
 pub(crate) struct CacheSnapshot {
     ranges: Arc<Ranges>,
     rows: Rows,
-    versions: OrdSet<ByKey<Version>>,
+    versions: OrdSet<Sorted<Version>>,
 }
 
 /// The beginning (or, in reverse, the end) of a range.
@@ -167,7 +167,7 @@ impl Cache {
     /// Adds what a transaction is about to write.
     pub(crate) fn add(&mut self, versions: &Versions) {
         for version in versions.iter() {
-            self.versions.insert(ByKey(version.clone()));
+            self.versions.insert(Sorted(version.clone()));
         }
     }
 
@@ -246,18 +246,18 @@ impl Cache {
                     let before = match event {
                         WatchEvent::Put { kv, .. } => {
                             self.bytes.add(&kv);
-                            rows.rows.insert(ByKey(Arc::new(kv)))
+                            rows.rows.insert(Sorted(Arc::new(kv)))
                         }
                         WatchEvent::Delete { kv, .. } => rows.rows.remove(kv.key()),
                     };
-                    before.iter().for_each(|ByKey(kv)| self.bytes.remove(kv));
+                    before.iter().for_each(|Sorted(kv)| self.bytes.remove(kv));
                 }
                 rows.revision = revision;
             }
             Some(Step::Replaced(revision, rows)) => {
                 self.bytes = Bytes::default();
                 rows.iter().for_each(|kv| self.bytes.add(kv));
-                let rows = rows.into_iter().map(|kv| ByKey(Arc::new(kv))).collect();
+                let rows = rows.into_iter().map(|kv| Sorted(Arc::new(kv))).collect();
                 self.rows = Some(Rows { revision, rows });
             }
             None => return,
@@ -314,7 +314,7 @@ impl CacheSnapshot {
         let mut covered = bounds.clone();
         let mut stored = self.rows.rows.range::<_, [u8]>(bounds.as_range());
         let mut rows = BTreeMap::new();
-        while let Some(ByKey(kv)) = if reverse { stored.next_back() } else { stored.next() } {
+        while let Some(Sorted(kv)) = if reverse { stored.next_back() } else { stored.next() } {
             if rows.len() == limit {
                 if reverse {
                     covered.start = after(kv.key());
@@ -326,7 +326,7 @@ impl CacheSnapshot {
             rows.insert(kv.key(), (Some(kv), Mark::of(Some(kv), true)));
         }
         let versions = self.versions.range::<_, [u8]>(covered.as_range());
-        for ByKey(version) in versions {
+        for Sorted(version) in versions {
             rows.insert(version.key(), (version.row(), version.mark()));
         }
         CachedPage {

@@ -19,6 +19,7 @@ use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Error, KeyValue, Op, OpResponse, Result, Txn, TxnResponse, error::Kind};
 
 use super::Engine;
+use super::attempt::Attempt;
 use super::bookkeeping::generation_key;
 use super::conflict::{Conflict, Findings};
 use super::lane::{Lane, Turn, number_in};
@@ -79,21 +80,25 @@ enum Sent {
 
 /// A group as a request, but for the lane's part.
 struct Request {
-    units: Units<Txn>,
+    units: Units,
     generations: BTreeSet<u16>,
     asked: Asked,
 }
 
-/// Something of each unit of a request.
-enum Units<T> {
+enum Units {
     /// One unit, which is the request itself.
-    Flat(T),
+    Flat(Txn),
     /// Each unit is a transaction in it.
-    Nested(Vec<T>),
+    Nested(Vec<Txn>),
 }
 
-/// What a request asks of units that are refused; nothing of its only unit if that has yet to be asked.
-type Asked = Units<Option<Vec<Question>>>;
+/// What a request asks of units that are refused.
+enum Asked {
+    /// Nothing of its only unit: that will be asked then.
+    Later,
+    Flat(Vec<Question>),
+    Nested(Vec<Vec<Question>>),
+}
 
 impl Engine {
     /// Sends a group, and finds out what became of it.
@@ -175,14 +180,11 @@ impl Engine {
 
     fn plan(&self, group: &Group) -> Result<Request> {
         if let [only] = &*group.units {
-            let asked = group.asks.then(|| questions(&only.attempts, self.limits.alone_ops()));
-            let Plan { txn, generations } = Plan::alone(
-                &only.attempts,
-                &group.committed,
-                self.limits,
-                asked.as_deref().unwrap_or_default(),
-            )?;
-            return Ok(Request { units: Units::Flat(txn), generations, asked: Units::Flat(asked) });
+            let questions = if group.asks { self.questions(&only.attempts) } else { Vec::new() };
+            let Plan { txn, generations } =
+                Plan::alone(&only.attempts, &group.committed, self.limits, &questions)?;
+            let asked = if group.asks { Asked::Flat(questions) } else { Asked::Later };
+            return Ok(Request { units: Units::Flat(txn), generations, asked });
         }
         let budget = self.limits.unit_ops();
         let mut all = BTreeSet::new();
@@ -193,9 +195,14 @@ impl Engine {
             let Plan { txn, generations } = plan.asking(&questions);
             all.extend(generations);
             units.push(txn);
-            asked.push(Some(questions));
+            asked.push(questions);
         }
-        Ok(Request { units: Units::Nested(units), generations: all, asked: Units::Nested(asked) })
+        Ok(Request { units: Units::Nested(units), generations: all, asked: Asked::Nested(asked) })
+    }
+
+    /// What has to be known of the only unit of a request if it is refused.
+    fn questions(&self, members: &[Arc<Attempt>]) -> Vec<Question> {
+        questions(members, self.limits.alone_ops())
     }
 
     /// Asks whether what was read still holds; there is nothing to be written.
@@ -213,14 +220,12 @@ impl Engine {
 
     /// What an answer says of a request that was refused; on a lane that was as expected, if it was on one.
     async fn refused(&self, asked: Asked, response: TxnResponse, group: &Group) -> Settled {
-        // Only the lane's guard stands before nested units.
-        let (Units::Flat(asked), [only]) = (asked, &*group.units) else {
-            return Settled::NotApplied(super::snapshot::unexpected_answer());
-        };
         let revision = response.revision();
-        let findings = match asked {
-            Some(questions) => findings(revision, questions, response),
-            None => self.ask(questions(&only.attempts, self.limits.alone_ops()), group.deadline).await,
+        let findings = match (asked, &*group.units) {
+            (Asked::Flat(questions), _) => findings(revision, questions, response),
+            (Asked::Later, [only]) => self.ask(self.questions(&only.attempts), group.deadline).await,
+            // Only the lane's guard stands before nested units.
+            _ => return Settled::NotApplied(super::snapshot::unexpected_answer()),
         };
         Settled::Done { revision, is_own: false, verdicts: vec![Verdicts::Refused(findings)] }
     }
@@ -336,7 +341,7 @@ fn findings(revision: i64, questions: Vec<Question>, answer: TxnResponse) -> Fin
 }
 
 /// A whole request on a lane.
-fn on_lane(lane: &Lane, units: Units<Txn>, generations: &BTreeSet<u16>) -> Txn {
+fn on_lane(lane: &Lane, units: Units, generations: &BTreeSet<u16>) -> Txn {
     let generations = generations.iter().map(|slot| Op::put(generation_key(*slot), []));
     let common = generations.chain([lane.write(lane.next())]);
     let unchanged = (!planted(Bug::NoFence)).then(|| lane.unchanged());
@@ -356,7 +361,7 @@ impl Asked {
     /// How many parts of the request are applied each for itself; none if it is the whole.
     fn parts(&self) -> usize {
         match self {
-            Self::Flat(_) => 0,
+            Self::Later | Self::Flat(_) => 0,
             Self::Nested(units) => units.len(),
         }
     }
@@ -373,11 +378,11 @@ impl Asked {
             let message = "the answer to a commit does not fit it: it may have been applied";
             return Settled::Unknown(Error::new(Kind::CommitUnknown, message));
         }
-        let verdict = |(answer, questions): (TxnResponse, Option<Vec<Question>>)| {
+        let verdict = |(answer, questions): (TxnResponse, Vec<Question>)| {
             if answer.succeeded() {
                 Verdicts::Applied
             } else {
-                Verdicts::Refused(findings(revision, questions.unwrap_or_default(), answer))
+                Verdicts::Refused(findings(revision, questions, answer))
             }
         };
         let verdicts = answers.into_iter().zip(asked).map(verdict).collect();
@@ -394,7 +399,7 @@ impl Asked {
             }
         };
         let verdicts = match self {
-            Self::Flat(_) => vec![Verdicts::Applied],
+            Self::Later | Self::Flat(_) => vec![Verdicts::Applied],
             Self::Nested(_) => parts.iter().map(verdict).collect(),
         };
         Settled::Done { revision, is_own: true, verdicts }

@@ -146,24 +146,24 @@ pub(crate) fn ops_of(questions: &[Question]) -> impl Iterator<Item = Op> {
 }
 
 /// What was read together and is guarded together.
-struct Extent {
+struct Extent<'r> {
     /// The range that was read, or that spans the single keys.
     bounds: Bounds,
-    rows: BTreeMap<Vec<u8>, Mark>,
+    rows: BTreeMap<&'r [u8], Mark>,
     /// Rows that are written within the plan.
-    own: BTreeSet<Vec<u8>>,
+    own: BTreeSet<&'r [u8]>,
     /// Whether everything between the rows was read, too, so that the range guards what was absent.
     is_range: bool,
     coarse: bool,
 }
 
-impl Extent {
+impl<'r> Extent<'r> {
     fn guarded_as_range(&self) -> bool {
         self.is_range && !planted(Bug::NoRangeGuards) || self.coarse
     }
 
     /// The rows that need guards of their own.
-    fn guarded_rows(&self) -> impl Iterator<Item = (&Vec<u8>, &Mark)> {
+    fn guarded_rows(&self) -> impl Iterator<Item = (&&'r [u8], &Mark)> {
         let bare = self.is_range && planted(Bug::NoRowGuardsInRanges);
         self.rows.iter().filter(move |(_, mark)| !bare && (!self.coarse || mark.lease != 0))
     }
@@ -174,9 +174,9 @@ impl Extent {
         let mut pieces = Vec::new();
         let mut start = self.bounds.start.clone();
         let newer = self.rows.iter().filter(|(_, mark)| mark.mod_revision > revision);
-        let cuts: BTreeSet<&Vec<u8>> = newer.map(|(key, _)| key).chain(&self.own).collect();
+        let cuts: BTreeSet<&[u8]> = newer.map(|(key, _)| *key).chain(self.own.iter().copied()).collect();
         for key in cuts.into_iter().filter(|_| !self.coarse) {
-            pieces.push(Bounds::new(start, key.clone()));
+            pieces.push(Bounds::new(start, key.to_vec()));
             start = after(key);
         }
         pieces.push(Bounds::new(start, self.bounds.end.clone()));
@@ -199,9 +199,6 @@ pub(crate) fn settled(mark: Mark, committed: &Committed) -> Option<Mark> {
 }
 
 fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec<Compare>> {
-    if let Some(guards) = guards_of_keys(attempt, committed, budget) {
-        return Ok(guards);
-    }
     let mut extents = extents(&attempt.reads, committed);
     if planted(Bug::OnlyWrittenGuarded) {
         extents.retain(|extent| !extent.is_range);
@@ -237,9 +234,9 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
                 guards.extend(extent.guarded_rows().map(|(key, mark)| mark.guard(key)));
             }
             if !planted(Bug::NoAbsentGuards) {
-                guards.extend(absent.into_iter().map(absent_guard));
+                guards.extend(absent.into_iter().map(|key| Compare::mod_revision(key).eq(0)));
             }
-            guards.extend(present.into_iter().map(present_guard));
+            guards.extend(present.into_iter().map(|key| Compare::mod_revision(key).gt(0)));
             guards.extend(
                 generations
                     .into_iter()
@@ -267,33 +264,8 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
     }
 }
 
-/// The guards of an attempt that has read single keys only, one for each, if they fit.
-fn guards_of_keys(attempt: &Attempt, committed: &Committed, budget: usize) -> Option<Vec<Compare>> {
-    let Attempt { reads, writes, .. } = attempt;
-    let most = reads.keys.len() + attempt.required().count();
-    if !reads.ranges.is_empty() || most > budget {
-        return None;
-    }
-    let mut guards = Vec::with_capacity(most);
-    let is_guarded = |key: &[u8]| !planted(Bug::OnlyWrittenGuarded) || writes.own(key).is_some();
-    let marks = reads.keys.iter().filter(|(key, _)| is_guarded(key));
-    guards.extend(marks.filter_map(|(key, mark)| Some(settled(*mark, committed)?.guard(key))));
-    let absent = unread(attempt, writes.absent().map(|(key, _)| key));
-    guards.extend(absent.filter(|_| !planted(Bug::NoAbsentGuards)).map(absent_guard));
-    guards.extend(unread(attempt, writes.present().map(|(key, _)| key)).map(present_guard));
-    Some(guards)
-}
-
-fn absent_guard(key: &[u8]) -> Compare {
-    Compare::mod_revision(key).eq(0)
-}
-
-fn present_guard(key: &[u8]) -> Compare {
-    Compare::mod_revision(key).gt(0)
-}
-
 /// Makes one coarse extent of all extents of a table that has several. Whether there was one.
-fn merge(extents: &mut Vec<Extent>) -> bool {
+fn merge(extents: &mut Vec<Extent<'_>>) -> bool {
     let slots: Vec<u16> = extents.iter().map(|extent| slot_of(&extent.bounds.start)).collect();
     let Some(slot) = slots.iter().find(|slot| slots.iter().filter(|other| other == slot).count() > 1) else {
         return false;
@@ -312,39 +284,46 @@ fn merge(extents: &mut Vec<Extent>) -> bool {
 
 /// The ranges, without overlaps, and the single keys of each slot that are in none of them; without rows that are
 /// written within the same plan.
-fn extents(reads: &ReadSet, committed: &Committed) -> Vec<Extent> {
-    let mut ranges: Vec<RangeRead> = reads.ranges.clone();
+fn extents<'r>(reads: &'r ReadSet, committed: &Committed) -> Vec<Extent<'r>> {
+    let mut ranges: Vec<&RangeRead> = reads.ranges.iter().collect();
     ranges.sort_by(|a, b| a.bounds.start.cmp(&b.bounds.start));
-    let mut extents: Vec<Extent> = Vec::new();
+    let mut extents: Vec<Extent<'_>> = Vec::new();
     for range in ranges {
         let mut rows = BTreeMap::new();
         let mut own = BTreeSet::new();
-        for (key, mark) in range.rows {
-            match settled(mark, committed) {
-                Some(mark) => drop(rows.insert(key, mark)),
-                None => drop(own.insert(key)),
+        for (key, mark) in &range.rows {
+            match settled(*mark, committed) {
+                Some(mark) => drop(rows.insert(key.as_slice(), mark)),
+                None => drop(own.insert(key.as_slice())),
             }
         }
         match extents.last_mut() {
             Some(last) if range.bounds.start < last.bounds.end => {
-                let end = last.bounds.end.clone().max(range.bounds.end);
-                last.bounds.end = end;
+                if last.bounds.end < range.bounds.end {
+                    last.bounds.end.clone_from(&range.bounds.end);
+                }
                 last.rows.extend(rows);
                 last.own.extend(own);
             }
-            _ => extents.push(Extent { bounds: range.bounds, rows, own, is_range: true, coarse: false }),
+            _ => extents.push(Extent {
+                bounds: range.bounds.clone(),
+                rows,
+                own,
+                is_range: true,
+                coarse: false,
+            }),
         }
     }
-    let mut singles: BTreeMap<u16, BTreeMap<Vec<u8>, Mark>> = BTreeMap::new();
+    let mut singles: BTreeMap<u16, BTreeMap<&[u8], Mark>> = BTreeMap::new();
     for (key, mark) in &reads.keys {
         if let Some(mark) = settled(*mark, committed)
             && !extents.iter().any(|extent| extent.bounds.contains(key))
         {
-            singles.entry(slot_of(key)).or_default().insert(key.clone(), mark);
+            singles.entry(slot_of(key)).or_default().insert(key, mark);
         }
     }
     extents.extend(singles.into_values().filter_map(|rows| {
-        let bounds = Bounds::new(rows.first_key_value()?.0.clone(), after(rows.last_key_value()?.0));
+        let bounds = Bounds::new(rows.first_key_value()?.0.to_vec(), after(rows.last_key_value()?.0));
         Some(Extent { bounds, rows, own: BTreeSet::new(), is_range: false, coarse: false })
     }));
     extents

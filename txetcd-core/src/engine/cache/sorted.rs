@@ -1,4 +1,4 @@
-//! [`ByKey`]: something with a key, in a set that is sorted by keys and can be looked up by them.
+//! [`Sorted`]: something with a key, in a set that is sorted by keys and can be looked up by them.
 //!
 //! The sets are copied on write, a node at a time, so what they hold is one pointer each.
 
@@ -11,15 +11,15 @@ pub(super) trait Keyed {
     fn key(&self) -> &[u8];
 }
 
-pub(super) struct ByKey<T>(pub(super) Arc<T>);
+pub(super) struct Sorted<T>(pub(super) Arc<T>);
 
-impl<T> Clone for ByKey<T> {
+impl<T> Clone for Sorted<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T> Deref for ByKey<T> {
+impl<T> Deref for Sorted<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -27,27 +27,27 @@ impl<T> Deref for ByKey<T> {
     }
 }
 
-impl<T: Keyed> Borrow<[u8]> for ByKey<T> {
+impl<T: Keyed> Borrow<[u8]> for Sorted<T> {
     fn borrow(&self) -> &[u8] {
         self.0.key()
     }
 }
 
-impl<T: Keyed> PartialEq for ByKey<T> {
+impl<T: Keyed> PartialEq for Sorted<T> {
     fn eq(&self, other: &Self) -> bool {
         self.0.key() == other.0.key()
     }
 }
 
-impl<T: Keyed> Eq for ByKey<T> {}
+impl<T: Keyed> Eq for Sorted<T> {}
 
-impl<T: Keyed> PartialOrd for ByKey<T> {
+impl<T: Keyed> PartialOrd for Sorted<T> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<T: Keyed> Ord for ByKey<T> {
+impl<T: Keyed> Ord for Sorted<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.key().cmp(other.0.key())
     }
