@@ -52,6 +52,22 @@ stores! {
         until_keys(db.client(), 0).await;
     }
 
+    /// Who has waited for an item was still in the line for a moment, and so in the way of who tried next.
+    async fn whoever_tries_after_a_pop_gets_the_next_item(store) {
+        let db = store.connect().await;
+        let own = session(db.client()).await;
+        let queue = db.client().queue("q");
+        for n in 0..20 {
+            queue.push([n]).await.unwrap();
+        }
+        let mut items = Vec::new();
+        for _ in 0..10 {
+            items.push(queue.pop(&own).await.unwrap());
+            items.push(queue.try_pop(&own).await.unwrap().expect("an item"));
+        }
+        assert!(items.iter().map(|item| item.value()[0]).eq(0..20));
+    }
+
     async fn items_of_smaller_numbers_come_first(store) {
         let db = store.connect().await;
         let own = session(db.client()).await;

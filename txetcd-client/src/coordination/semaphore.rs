@@ -62,10 +62,7 @@ impl Semaphore {
         loop {
             let (permits, revision) = self.look().await?;
             if permits < u64::from(self.limit) {
-                let permit = self.take(&turn).await?;
-                // Not in the background: whoever tries next must not take this one for somebody who waits.
-                turn.release().await?;
-                return Ok(permit);
+                return self.take(turn).await;
             }
             wait::change(session, &self.client, self.name.keys(PERMITS), revision).await?;
         }
@@ -78,10 +75,11 @@ impl Semaphore {
     pub async fn try_acquire(&self, session: &Session) -> Result<Option<Permit>> {
         self.agree().await?;
         let Some(turn) = self.turn().now(&self.client, session).await? else { return Ok(None) };
-        let free = self.look().await?.0 < u64::from(self.limit);
-        let permit = if free { Some(self.take(&turn).await?) } else { None };
+        if self.look().await?.0 < u64::from(self.limit) {
+            return self.take(turn).await.map(Some);
+        }
         turn.release().await?;
-        Ok(permit)
+        Ok(None)
     }
 
     /// Waits for a permit for so long at most.
@@ -147,8 +145,9 @@ impl Semaphore {
         Ok((answers.next().ok_or_else(unexpected_answer)?.count(), revision))
     }
 
-    /// Takes a permit by the right of being the first in the line.
-    async fn take(&self, turn: &Place) -> Result<Permit> {
+    /// Takes a permit by the right of being the first in the line, and leaves the line. Not in the background: whoever
+    /// tries next must not take this one for somebody who waits.
+    async fn take(&self, turn: Place) -> Result<Permit> {
         let session = turn.session();
         let key = [self.name.key(PERMITS).as_slice(), &Place::name(session)].concat();
         let making = Making { key, value: Vec::new(), when: vec![turn.is_there()], reads: Vec::new() };
@@ -156,6 +155,7 @@ impl Semaphore {
             return Err(session.lost_error());
         };
         session.check()?;
+        turn.release().await?;
         Ok(Permit { place: made.place, what: self.name.describe() })
     }
 

@@ -143,6 +143,8 @@ impl Items {
             match first {
                 Some(first) => {
                     if let Some(item) = self.claim(&turn, first).await? {
+                        // Not in the background: whoever tries next must not take this one for somebody who waits.
+                        turn.release().await?;
                         return Ok(item);
                     }
                 }
