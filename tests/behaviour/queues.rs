@@ -303,7 +303,13 @@ stores! {
                     };
                     let number = u32::from_be_bytes(item.value().try_into().unwrap());
                     if number == u32::MAX {
-                        return; // Left for the others.
+                        // An item that was dropped comes back a little later, and one that somebody has may.
+                        match soon(queue.count()).await {
+                            Ok(1) => return, // Left for the others.
+                            Ok(_) => continue,
+                            Err(error) if error.is_transient() => continue,
+                            Err(error) => panic!("{error:?}"),
+                        }
                     }
                     match random.below(6) {
                         // It dies, with the item in its hands.
