@@ -167,7 +167,7 @@ impl<T: Persist, K: Key> Index<T, K, Unique> {
         let rows = Table::<T>::rows(txn)?;
         let view = rows.view(txn);
         let Some(key) = self.owner(view, &rows, value).await? else { return Ok(None) };
-        let row = view.get(vec![key]).await?.pop().flatten();
+        let row = view.get(key).await?;
         row.map(|row| rows.decode(&row)).transpose()
     }
 

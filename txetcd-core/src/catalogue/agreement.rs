@@ -19,7 +19,7 @@ use super::attach::{Removed, enter};
 use super::declaration::Declaration;
 use super::state::catalogued_at;
 use crate::database::Database;
-use crate::engine::attempt::SchemaGuard;
+use crate::engine::attempt::{SchemaGuard, SchemaGuards};
 use crate::engine::bookkeeping::catalogue_key;
 use crate::engine::lock::lock;
 use crate::engine::naming::table_name;
@@ -76,7 +76,7 @@ impl fmt::Debug for Agreed {
 impl Database {
     /// What ends a transaction whose closure has returned: what follows for other rows and for indexes is added to its
     /// writes, and what the catalogue must say at the commit is found.
-    pub(crate) async fn conclude(&self, view: &View) -> Result<Vec<SchemaGuard>> {
+    pub(crate) async fn conclude(&self, view: &View) -> Result<SchemaGuards> {
         let mut guards = self.schema_guards(view, &[]).await?;
         let referrers = self.agreed().referrers();
         self.require_known_referrers(view, &referrers)?;
@@ -104,7 +104,7 @@ impl Database {
 
     /// What must hold of the tables that are written, and of those that may refer to rows that are deleted: a program
     /// whose declaration has fewer references would pass over some.
-    async fn schema_guards(&self, view: &View, referrers: &[Referrer]) -> Result<Vec<SchemaGuard>> {
+    async fn schema_guards(&self, view: &View, referrers: &[Referrer]) -> Result<SchemaGuards> {
         let mut tables = view.written();
         tables.retain(|(slot, _)| *slot != 0);
         for referrer in referrers.iter().filter(|referrer| !view.deleted(referrer.target).is_empty()) {
@@ -115,7 +115,7 @@ impl Database {
                 tables.push((referrer.slot, referrer.schema));
             }
         }
-        let mut guards = Vec::with_capacity(tables.len());
+        let mut guards = SchemaGuards::with_capacity(tables.len());
         for (slot, schema) in tables {
             let mod_revision = match self.agreed().get(slot, schema) {
                 Some(agreed) => agreed.mod_revision,

@@ -132,7 +132,7 @@ async fn look_up<R: Read>(txn: &R, declaration: &Declaration) -> Result<u16> {
 pub(super) async fn enter(txn: &WriteTxn, declaration: &Declaration, removed: Removed) -> Result<Entered> {
     let entered = enter_one(txn, declaration, removed).await?;
     let targets = enter_references(txn, declaration, entered.slot, removed).await?;
-    let row = txn.view().get(vec![catalogue_key(entered.slot)]).await?.pop().flatten();
+    let row = txn.view().get(catalogue_key(entered.slot)).await?;
     let mod_revision = row.map(|row| row.mod_revision()).filter(|revision| *revision != 0);
     Ok(Entered { mod_revision, targets, ..entered })
 }

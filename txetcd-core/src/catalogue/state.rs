@@ -16,7 +16,7 @@ pub(crate) async fn catalogued(view: &View, slot: u16) -> Result<Option<TableInf
 
 /// The same, with the revision of the row.
 pub(super) async fn catalogued_at(view: &View, slot: u16) -> Result<Option<(i64, TableInfo)>> {
-    let row = view.get(vec![catalogue_key(slot)]).await?.pop().flatten();
+    let row = view.get(catalogue_key(slot)).await?;
     row.map(|row| Ok((row.mod_revision(), CATALOGUE.decode(&row)?))).transpose()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
 use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Compare, Error, Hold};
 
@@ -22,7 +23,7 @@ pub(crate) struct Attempt {
     /// The tables that were touched.
     pub(crate) tables: Tables,
     /// What the catalogue must say of the tables that are written.
-    pub(crate) schemas: Vec<SchemaGuard>,
+    pub(crate) schemas: SchemaGuards,
     /// What must still be held.
     pub(crate) locks: Vec<Hold>,
 }
@@ -45,6 +46,9 @@ pub(crate) struct SchemaGuard {
     pub(crate) slot: u16,
     pub(crate) mod_revision: i64,
 }
+
+/// Those of an attempt, which mostly writes one table or two.
+pub(crate) type SchemaGuards = SmallVec<[SchemaGuard; 2]>;
 
 impl SchemaGuard {
     pub(crate) fn compare(&self) -> Compare {

@@ -21,6 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdSet;
+use smallvec::SmallVec;
 use txetcd_client::{KeyValue, WatchEvent};
 
 use super::bounds::{Bounds, after};
@@ -34,20 +35,16 @@ use sorted::{Keyed, Sorted};
 const MOST_PENDING: usize = 64;
 
 /// What a transaction of this process makes of a row.
-pub(crate) struct Version {
-    /// The number of the transaction.
-    pub(crate) number: u64,
-    pub(crate) made: Made,
-}
-
-pub(crate) enum Made {
+#[derive(Clone)]
+pub(crate) enum Version {
+    /// Its revision is provisional.
     Put(Arc<KeyValue>),
-    /// Of this key there is no row any more.
-    Deleted(Box<[u8]>),
+    /// Of this key there is no row any more, says the transaction of this number.
+    Deleted(Arc<(Box<[u8]>, u64)>),
 }
 
 /// What a transaction of this process makes of rows.
-pub(crate) type Versions = Arc<[Arc<Version>]>;
+pub(crate) type Versions = SmallVec<[Version; 1]>;
 
 /// The cached rows of a process. Nothing is known before they are listed.
 #[derive(Default)]
@@ -69,7 +66,7 @@ pub(crate) struct Cache {
 #[derive(Clone)]
 struct Rows {
     revision: i64,
-    rows: OrdSet<Sorted<KeyValue>>,
+    rows: OrdSet<Sorted<Arc<KeyValue>>>,
 }
 
 /// What happens to the cached rows.
@@ -146,7 +143,7 @@ impl Cache {
     pub(crate) fn has(&self, key: &[u8]) -> Option<bool> {
         let rows = self.rows.as_ref().filter(|_| self.covers(key))?;
         Some(match self.versions.get(key) {
-            Some(version) => version.row().is_some(),
+            Some(Sorted(version)) => version.row().is_some(),
             None => rows.get(key).is_some(),
         })
     }
@@ -186,7 +183,7 @@ impl Cache {
     }
 
     /// The versions that were committed in this revision, which the rows have not reached.
-    pub(crate) fn committed_in(&self, revision: i64) -> impl Iterator<Item = &Arc<Version>> {
+    pub(crate) fn committed_in(&self, revision: i64) -> impl Iterator<Item = &Version> {
         self.committed.get(&revision).into_iter().flatten().flat_map(|versions| versions.iter())
     }
 
@@ -271,7 +268,8 @@ impl Cache {
     /// The rows have these versions.
     fn retire(&mut self, versions: &Versions) {
         for version in versions.iter() {
-            if self.versions.get(version.key()).is_some_and(|newest| newest.number == version.number) {
+            let newest = self.versions.get(version.key());
+            if newest.is_some_and(|Sorted(newest)| newest.number() == version.number()) {
                 self.versions.remove(version.key());
             }
         }
@@ -300,7 +298,7 @@ impl CacheSnapshot {
 
     pub(crate) fn get(&self, key: &[u8]) -> (Option<Arc<KeyValue>>, Mark) {
         match self.versions.get(key) {
-            Some(version) => (version.row().cloned(), version.mark()),
+            Some(Sorted(version)) => (version.row().cloned(), version.mark()),
             None => {
                 let row = self.rows.get(key).cloned();
                 let mark = Mark::of(row.as_deref(), true);
@@ -339,24 +337,35 @@ impl CacheSnapshot {
 
 impl Version {
     pub(crate) fn key(&self) -> &[u8] {
-        match &self.made {
-            Made::Put(row) => row.key(),
-            Made::Deleted(key) => key,
+        match self {
+            Self::Put(row) => row.key(),
+            Self::Deleted(deletion) => &deletion.0,
         }
     }
 
     /// The row, if it does not delete it.
     pub(crate) fn row(&self) -> Option<&Arc<KeyValue>> {
-        match &self.made {
-            Made::Put(row) => Some(row),
-            Made::Deleted(_) => None,
+        match self {
+            Self::Put(row) => Some(row),
+            Self::Deleted(_) => None,
+        }
+    }
+
+    /// The number of the transaction.
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Self::Put(row) => {
+                debug_assert!(row.mod_revision() < 0, "a version is provisional");
+                row.mod_revision().unsigned_abs()
+            }
+            Self::Deleted(deletion) => deletion.1,
         }
     }
 
     fn mark(&self) -> Mark {
-        match &self.made {
-            Made::Put(row) => Mark::of(Some(row), true),
-            Made::Deleted(_) => Mark::deleted_by(self.number),
+        match self {
+            Self::Put(row) => Mark::of(Some(row), true),
+            Self::Deleted(deletion) => Mark::deleted_by(deletion.1),
         }
     }
 }
@@ -367,15 +376,15 @@ impl Keyed for Version {
     }
 }
 
-impl Keyed for KeyValue {
+impl Keyed for Arc<KeyValue> {
     fn key(&self) -> &[u8] {
-        self.key()
+        KeyValue::key(self)
     }
 }
 
 impl fmt::Debug for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Version").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Version").field("number", &self.number()).finish_non_exhaustive()
     }
 }
 

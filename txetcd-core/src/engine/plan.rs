@@ -89,7 +89,7 @@ impl Plan {
             }
             let new = attempt.schemas.iter().filter(|schema| schemas.insert(**schema));
             let new = new.map(|schema| schema.compare()).collect::<Vec<_>>();
-            guarded.extend(guards(attempt, committed, budget.saturating_sub(locks + new.len()))?);
+            add_guards(&mut guarded, attempt, committed, budget.saturating_sub(locks + new.len()))?;
             guarded.extend(new);
             if !planted(Bug::NoLockGuards) {
                 guarded.extend(attempt.locks.iter().map(Hold::compare));
@@ -147,9 +147,10 @@ pub(crate) fn ops_of(questions: &[Question]) -> impl Iterator<Item = Op> {
 
 /// What was read together and is guarded together.
 struct Extent<'r> {
-    /// The range that was read, or that spans the single keys.
-    bounds: Bounds,
-    rows: BTreeMap<&'r [u8], Mark>,
+    /// The range that was read, or that spans several extents; single keys span their own.
+    range: Option<Bounds>,
+    /// By their keys, in order, unless it spans several extents.
+    rows: Vec<(&'r [u8], Mark)>,
     /// Rows that are written within the plan.
     own: BTreeSet<&'r [u8]>,
     /// Whether everything between the rows was read, too, so that the range guards what was absent.
@@ -158,12 +159,36 @@ struct Extent<'r> {
 }
 
 impl<'r> Extent<'r> {
+    /// A range that was read, or else single keys.
+    fn new(range: Option<Bounds>) -> Self {
+        let is_range = range.is_some();
+        Self { range, rows: Vec::new(), own: BTreeSet::new(), is_range, coarse: false }
+    }
+
+    fn bounds(&self) -> Bounds {
+        let span = || {
+            let key = |row: Option<&(&'r [u8], Mark)>| row.map_or(&[][..], |(key, _)| key);
+            Bounds::new(key(self.rows.first()).to_vec(), after(key(self.rows.last())))
+        };
+        self.range.clone().unwrap_or_else(span)
+    }
+
+    fn slot(&self) -> u16 {
+        let first = self.rows.first().map_or(&[][..], |(key, _)| key);
+        slot_of(self.range.as_ref().map_or(first, |range| &range.start))
+    }
+
+    /// Whether a key lies in the range that was read.
+    fn covers(&self, key: &[u8]) -> bool {
+        self.is_range && self.range.as_ref().is_some_and(|range| range.contains(key))
+    }
+
     fn guarded_as_range(&self) -> bool {
         self.is_range && !planted(Bug::NoRangeGuards) || self.coarse
     }
 
     /// The rows that need guards of their own.
-    fn guarded_rows(&self) -> impl Iterator<Item = (&&'r [u8], &Mark)> {
+    fn guarded_rows(&self) -> impl Iterator<Item = &(&'r [u8], Mark)> {
         let bare = self.is_range && planted(Bug::NoRowGuardsInRanges);
         self.rows.iter().filter(move |(_, mark)| !bare && (!self.coarse || mark.lease != 0))
     }
@@ -172,14 +197,14 @@ impl<'r> Extent<'r> {
     /// this process has written since, which have guards of their own.
     fn pieces(&self, revision: i64) -> Vec<Bounds> {
         let mut pieces = Vec::new();
-        let mut start = self.bounds.start.clone();
+        let Bounds { mut start, end } = self.bounds();
         let newer = self.rows.iter().filter(|(_, mark)| mark.mod_revision > revision);
         let cuts: BTreeSet<&[u8]> = newer.map(|(key, _)| *key).chain(self.own.iter().copied()).collect();
         for key in cuts.into_iter().filter(|_| !self.coarse) {
             pieces.push(Bounds::new(start, key.to_vec()));
             start = after(key);
         }
-        pieces.push(Bounds::new(start, self.bounds.end.clone()));
+        pieces.push(Bounds::new(start, end));
         pieces.retain(|piece| !piece.is_empty());
         pieces
     }
@@ -198,25 +223,31 @@ pub(crate) fn settled(mark: Mark, committed: &Committed) -> Option<Mark> {
     }
 }
 
-fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec<Compare>> {
+/// Adds the guards of an attempt.
+fn add_guards(
+    guards: &mut Vec<Compare>,
+    attempt: &Attempt,
+    committed: &Committed,
+    budget: usize,
+) -> Result<()> {
     let mut extents = extents(&attempt.reads, committed);
     if planted(Bug::OnlyWrittenGuarded) {
         extents.retain(|extent| !extent.is_range);
-        extents.iter_mut().for_each(|extent| extent.rows.retain(|key, _| attempt.writes.own(key).is_some()));
+        extents
+            .iter_mut()
+            .for_each(|extent| extent.rows.retain(|(key, _)| attempt.writes.own(key).is_some()));
+        extents.retain(|extent| !extent.rows.is_empty());
     }
     let revision = attempt.revision.unwrap_or(0);
     loop {
-        let generations: BTreeSet<u16> = extents
-            .iter()
-            .filter(|extent| extent.coarse)
-            .map(|extent| slot_of(&extent.bounds.start))
-            .collect();
+        let generations: BTreeSet<u16> =
+            extents.iter().filter(|extent| extent.coarse).map(Extent::slot).collect();
         let absent: Vec<&[u8]> = attempt
             .writes
             .absent()
             .map(|(key, _)| key)
             .filter(|key| !attempt.reads.keys.contains_key(*key))
-            .filter(|key| !extents.iter().any(|extent| extent.is_range && extent.bounds.contains(key)))
+            .filter(|key| !extents.iter().any(|extent| extent.covers(key)))
             .collect();
         let present: Vec<&[u8]> = unread(attempt, attempt.writes.present().map(|(key, _)| key)).collect();
         let cost = generations.len()
@@ -224,7 +255,7 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
             + present.len()
             + extents.iter().map(|extent| extent.cost(revision)).sum::<usize>();
         if cost <= budget {
-            let mut guards: Vec<Compare> = Vec::with_capacity(cost);
+            guards.reserve(cost);
             for extent in &extents {
                 if extent.guarded_as_range() {
                     let pieces = extent.pieces(revision).into_iter();
@@ -242,7 +273,7 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
                     .into_iter()
                     .map(|slot| Compare::mod_revision(generation_key(slot)).lt(revision + 1)),
             );
-            return Ok(guards);
+            return Ok(());
         }
         let divisible =
             (0..extents.len()).filter(|at| !extents[*at].coarse && extents[*at].cost(revision) > 1);
@@ -266,18 +297,18 @@ fn guards(attempt: &Attempt, committed: &Committed, budget: usize) -> Result<Vec
 
 /// Makes one coarse extent of all extents of a table that has several. Whether there was one.
 fn merge(extents: &mut Vec<Extent<'_>>) -> bool {
-    let slots: Vec<u16> = extents.iter().map(|extent| slot_of(&extent.bounds.start)).collect();
+    let slots: Vec<u16> = extents.iter().map(Extent::slot).collect();
     let Some(slot) = slots.iter().find(|slot| slots.iter().filter(|other| other == slot).count() > 1) else {
         return false;
     };
     let (together, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(extents).into_iter().partition(|extent| slot_of(&extent.bounds.start) == *slot);
+        std::mem::take(extents).into_iter().partition(|extent| extent.slot() == *slot);
     *extents = rest;
     extents.extend(together.into_iter().reduce(|mut all, extent| {
-        all.bounds.start = all.bounds.start.min(extent.bounds.start);
-        all.bounds.end = all.bounds.end.max(extent.bounds.end);
+        let (one, other) = (all.bounds(), extent.bounds());
+        let range = Some(Bounds::new(one.start.min(other.start), one.end.max(other.end)));
         all.rows.extend(extent.rows);
-        Extent { is_range: false, coarse: true, ..all }
+        Extent { range, is_range: false, coarse: true, ..all }
     }));
     true
 }
@@ -287,45 +318,38 @@ fn merge(extents: &mut Vec<Extent<'_>>) -> bool {
 fn extents<'r>(reads: &'r ReadSet, committed: &Committed) -> Vec<Extent<'r>> {
     let mut ranges: Vec<&RangeRead> = reads.ranges.iter().collect();
     ranges.sort_by(|a, b| a.bounds.start.cmp(&b.bounds.start));
-    let mut extents: Vec<Extent<'_>> = Vec::new();
-    for range in ranges {
-        let mut rows = BTreeMap::new();
-        let mut own = BTreeSet::new();
-        for (key, mark) in &range.rows {
+    let mut extents: Vec<Extent<'_>> = Vec::with_capacity(ranges.len() + 1);
+    for RangeRead { bounds, rows } in ranges {
+        let overlaps = |last: &Extent<'_>| last.range.as_ref().is_some_and(|it| bounds.start < it.end);
+        if !extents.last().is_some_and(overlaps) {
+            extents.push(Extent::new(Some(bounds.clone())));
+        }
+        let Some(extent) = extents.last_mut() else { continue };
+        if let Some(range) = extent.range.as_mut().filter(|range| range.end < bounds.end) {
+            range.end.clone_from(&bounds.end);
+        }
+        for (key, mark) in rows {
             match settled(*mark, committed) {
-                Some(mark) => drop(rows.insert(key.as_slice(), mark)),
-                None => drop(own.insert(key.as_slice())),
+                Some(mark) => extent.rows.push((key, mark)),
+                None => drop(extent.own.insert(key)),
             }
-        }
-        match extents.last_mut() {
-            Some(last) if range.bounds.start < last.bounds.end => {
-                if last.bounds.end < range.bounds.end {
-                    last.bounds.end.clone_from(&range.bounds.end);
-                }
-                last.rows.extend(rows);
-                last.own.extend(own);
-            }
-            _ => extents.push(Extent {
-                bounds: range.bounds.clone(),
-                rows,
-                own,
-                is_range: true,
-                coarse: false,
-            }),
         }
     }
-    let mut singles: BTreeMap<u16, BTreeMap<&[u8], Mark>> = BTreeMap::new();
+    for Extent { rows, .. } in &mut extents {
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        rows.dedup_by_key(|(key, _)| *key);
+    }
     for (key, mark) in &reads.keys {
-        if let Some(mark) = settled(*mark, committed)
-            && !extents.iter().any(|extent| extent.bounds.contains(key))
-        {
-            singles.entry(slot_of(key)).or_default().insert(key, mark);
+        let Some(mark) = settled(*mark, committed).filter(|_| !extents.iter().any(|it| it.covers(key)))
+        else {
+            continue;
+        };
+        let is_its = |last: &&mut Extent<'_>| !last.is_range && last.slot() == slot_of(key);
+        match extents.last_mut().filter(is_its) {
+            Some(last) => last.rows.push((key, mark)),
+            None => extents.push(Extent { rows: vec![(key, mark)], ..Extent::new(None) }),
         }
     }
-    extents.extend(singles.into_values().filter_map(|rows| {
-        let bounds = Bounds::new(rows.first_key_value()?.0.to_vec(), after(rows.last_key_value()?.0));
-        Some(Extent { bounds, rows, own: BTreeSet::new(), is_range: false, coarse: false })
-    }));
     extents
 }
 
@@ -417,7 +441,7 @@ pub(crate) fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::attempt::Source;
+    use crate::engine::attempt::{SchemaGuards, Source};
     use crate::engine::naming::Tables;
     use crate::engine::write_set::{NewRow, WriteSet};
 
@@ -439,13 +463,15 @@ mod tests {
             reads,
             writes,
             tables: Tables::default(),
-            schemas: Vec::new(),
+            schemas: SchemaGuards::new(),
             locks: Vec::new(),
         }
     }
 
     fn guards(attempt: &Attempt) -> Result<Vec<Compare>> {
-        super::guards(attempt, &Committed::default(), BUDGET)
+        let mut guards = Vec::new();
+        add_guards(&mut guards, attempt, &Committed::default(), BUDGET)?;
+        Ok(guards)
     }
 
     fn plan(attempt: Attempt) -> Result<Plan> {
@@ -490,8 +516,7 @@ mod tests {
     #[test]
     fn many_single_reads_become_a_span() {
         let mut reads = ReadSet::default();
-        (0..500)
-            .for_each(|n| reads.add_key(&key(3, n * 10), if n % 2 == 0 { mark(5) } else { Mark::ABSENT }));
+        (0..500).for_each(|n| reads.add_key(key(3, n * 10), if n % 2 == 0 { mark(5) } else { Mark::ABSENT }));
         let mut writes = WriteSet::default();
         // Between rows that were read, but not read itself.
         writes.insert(key(3, 15), NewRow::unindexed(vec![])).unwrap();
@@ -541,7 +566,93 @@ mod tests {
     fn overlapping_scans_are_guarded_once() {
         let mut reads = scan(1, 10, 0);
         reads.add_range(Bounds::new(key(1, 3), key(1, 6)), (3..6).map(|n| (key(1, n), mark(7))).collect());
-        reads.add_key(&key(1, 4), mark(7));
+        reads.add_key(key(1, 4), mark(7));
         assert_eq!(guards(&attempt(reads, WriteSet::default())).unwrap().len(), 11);
+    }
+
+    fn names(guards: &[Compare]) -> Vec<String> {
+        let mut names: Vec<String> = guards.iter().map(|guard| format!("{guard:?}")).collect();
+        names.sort();
+        names
+    }
+
+    fn same(guards: Vec<Compare>, expected: impl IntoIterator<Item = Compare>) {
+        assert_eq!(names(&guards), names(&expected.into_iter().collect::<Vec<_>>()));
+    }
+
+    fn up_to(slot: u16, from: u32, to: u32) -> Compare {
+        Compare::mod_revision(Bounds::new(key(slot, from), key(slot, to)).key_set()).lt(51)
+    }
+
+    fn at(slot: u16, n: u32, revision: i64) -> Compare {
+        Compare::mod_revision(key(slot, n)).eq(revision)
+    }
+
+    #[test]
+    fn ranges_that_overlap_are_one_and_keys_beside_them_are_guarded_by_themselves() {
+        let mut reads = ReadSet::default();
+        reads.add_range(
+            Bounds::new(key(1, 4), key(1, 8)),
+            [(key(1, 5), mark(7)), (key(1, 6), mark(8))].into(),
+        );
+        reads.add_range(
+            Bounds::new(key(1, 1), key(1, 6)),
+            [(key(1, 2), mark(6)), (key(1, 5), mark(7))].into(),
+        );
+        for (slot, n) in [(1, 5), (1, 9), (2, 1), (2, 3)] {
+            reads.add_key(key(slot, n), mark(3));
+        }
+        let guards = guards(&attempt(reads, WriteSet::default())).unwrap();
+        let rows = [at(1, 2, 6), at(1, 5, 7), at(1, 6, 8), at(1, 9, 3), at(2, 1, 3), at(2, 3, 3)];
+        same(guards, rows.into_iter().chain([up_to(1, 1, 8)]));
+    }
+
+    #[test]
+    fn a_range_is_cut_where_this_process_has_written_since() {
+        let by = |number| Mark { mod_revision: crate::engine::read_set::provisional(number), ..mark(0) };
+        let mut reads = ReadSet::default();
+        let rows = [(key(1, 2), mark(6)), (key(1, 4), by(1)), (key(1, 6), by(2))];
+        reads.add_range(Bounds::new(key(1, 0), key(1, 9)), rows.into());
+        reads.add_key(key(2, 1), by(1));
+        reads.add_key(key(2, 2), by(2));
+        // The first has been committed, after what the rows were read at; the second is in the same plan.
+        let committed = Committed::from_iter([(1, 60)]);
+        let mut guards = Vec::new();
+        add_guards(&mut guards, &attempt(reads, WriteSet::default()), &committed, BUDGET).unwrap();
+        let after = |n| after(&key(1, n));
+        let piece = |start: Vec<u8>, end| Compare::mod_revision(Bounds::new(start, end).key_set()).lt(51);
+        same(
+            guards,
+            [
+                piece(key(1, 0), key(1, 4)),
+                piece(after(4), key(1, 6)),
+                piece(after(6), key(1, 9)),
+                at(1, 2, 6),
+                at(1, 4, 60),
+                at(2, 1, 60),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_read_of_a_table_becomes_one_if_there_is_no_other_way() {
+        let mut reads = ReadSet::default();
+        for n in 0..80 {
+            let rows = [(key(3, n * 10), mark(5))].into();
+            reads.add_range(Bounds::new(key(3, n * 10), key(3, n * 10 + 5)), rows);
+        }
+        reads.add_key(key(3, 7), Mark { lease: 9, ..mark(4) });
+        reads.add_key(key(3, 799), mark(4));
+        let mut guards = Vec::new();
+        add_guards(&mut guards, &attempt(reads, WriteSet::default()), &Committed::default(), 20).unwrap();
+        let whole = Bounds::new(key(3, 0), after(&key(3, 799)));
+        same(
+            guards,
+            [
+                Compare::mod_revision(whole.key_set()).lt(51),
+                Compare::mod_revision(generation_key(3)).lt(51),
+                at(3, 7, 4),
+            ],
+        );
     }
 }

@@ -96,8 +96,8 @@ impl ReadSet {
         self.ranges.iter().map(|range| 1 + 2 * range.rows.len()).sum()
     }
 
-    pub(crate) fn add_key(&mut self, key: &[u8], mark: Mark) {
-        self.keys.insert(key.to_vec(), mark);
+    pub(crate) fn add_key(&mut self, key: Vec<u8>, mark: Mark) {
+        self.keys.insert(key, mark);
     }
 
     /// Adds a range. Pages of one scan become one range again.

@@ -21,7 +21,7 @@ use txetcd_client::{Client, Error, GetRequest, GetResponse, Hold, KeyValue, Leas
 use crate::catalogue::slots::Slots;
 
 use super::Engine;
-use super::attempt::{Attempt, SchemaGuard, Source};
+use super::attempt::{Attempt, SchemaGuards, Source};
 use super::batch::Batch;
 use super::bounds::{Bounds, after};
 use super::cache::{CacheSnapshot, CachedPage};
@@ -39,8 +39,7 @@ use super::write_set::{AlreadyPut, NewRow, Own, WriteSet};
 pub(crate) struct View {
     engine: Arc<Engine>,
     /// Where the store is read. What is read from the cache alone needs none.
-    snapshot: OnceLock<Snapshot>,
-    batch: Batch,
+    store: OnceLock<(Snapshot, Batch)>,
     /// Whether reads are recorded; a transaction that only reads needs no validation.
     records: bool,
     state: Mutex<State>,
@@ -160,8 +159,7 @@ impl View {
             Start::Cached(cached) => (Some(cached.revision()), Origin::Cache(cached), Known::default()),
         };
         let state = State { revision, origin, known, ..State::default() };
-        let (snapshot, batch) = (OnceLock::new(), Batch::default());
-        Self { engine: engine.clone(), snapshot, batch, records, state: Mutex::new(state) }
+        Self { engine: engine.clone(), store: OnceLock::new(), records, state: Mutex::new(state) }
     }
 
     /// The slots of attached tables.
@@ -170,13 +168,13 @@ impl View {
     }
 
     /// What the attempt has left.
-    pub(crate) fn finish(self, schemas: Vec<SchemaGuard>) -> (Arc<Attempt>, Leases) {
+    pub(crate) fn finish(self, schemas: SchemaGuards) -> (Arc<Attempt>, Leases) {
         let (attempt, leases) = self.into_attempt(schemas);
         (Arc::new(attempt), leases)
     }
 
-    fn into_attempt(self, schemas: Vec<SchemaGuard>) -> (Attempt, Leases) {
-        let read = self.snapshot.get().and_then(Snapshot::revision);
+    fn into_attempt(self, schemas: SchemaGuards) -> (Attempt, Leases) {
+        let read = self.store.get().and_then(|(snapshot, _)| snapshot.revision());
         let asked = self.requests() > 0;
         let State { revision, origin, reads, writes, tables, locks, leases, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -196,7 +194,7 @@ impl View {
 
     /// How many requests were made to read, those that others share included.
     pub(crate) fn requests(&self) -> u32 {
-        self.batch.count()
+        self.store.get().map_or(0, |(_, batch)| batch.count())
     }
 
     /// Whether the first read was of a cached table.
@@ -208,8 +206,9 @@ impl View {
     /// What was read, if that may be out of date: it has to be validated before anything follows from it.
     pub(crate) fn into_doubtful(self) -> Option<Arc<Attempt>> {
         let is_doubtful = matches!(self.state().origin, Origin::Cache(_)) && !self.state().reads.is_empty();
-        (is_doubtful && !planted(Bug::ErrorUnvalidated))
-            .then(|| Arc::new(Attempt { writes: WriteSet::default(), ..self.into_attempt(Vec::new()).0 }))
+        (is_doubtful && !planted(Bug::ErrorUnvalidated)).then(|| {
+            Arc::new(Attempt { writes: WriteSet::default(), ..self.into_attempt(SchemaGuards::new()).0 })
+        })
     }
 
     /// Notes a lease under which a row is put.
@@ -259,26 +258,32 @@ impl View {
         self.state().compacted
     }
 
-    /// Reads keys, all in one request at most.
-    pub(crate) async fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Row>>> {
-        let mut rows = Vec::with_capacity(keys.len());
-        let mut missing = Vec::new();
-        {
-            let mut state = self.state();
-            for key in &keys {
-                self.decide(&mut state, key);
-                let row = state.row(key, self.records);
-                if row.is_none() {
-                    missing.push(key.clone());
-                }
-                rows.push(row);
-            }
+    /// Reads a key.
+    pub(crate) async fn get(&self, key: Vec<u8>) -> Result<Option<Row>> {
+        let at_hand = self.at_hand(&mut self.state(), key);
+        match at_hand {
+            Ok(row) => Ok(row),
+            Err(key) => Ok(self.stored(vec![key]).await?.pop().flatten().map(Row::Stored)),
         }
+    }
+
+    /// Reads keys, all in one request at most.
+    pub(crate) async fn get_many(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Row>>> {
+        let mut missing = Vec::new();
+        let rows: Vec<_> = {
+            let mut state = self.state();
+            let at_hand = keys.into_iter().map(|key| self.at_hand(&mut state, key));
+            at_hand.map(|row| row.map_err(|key| missing.push(key))).collect()
+        };
         let mut found = self.stored(missing).await?.into_iter();
-        Ok(rows
-            .into_iter()
-            .map(|row| row.unwrap_or_else(|| found.next().flatten().map(Row::Stored)))
-            .collect())
+        let mut asked = || found.next().flatten().map(Row::Stored);
+        Ok(rows.into_iter().map(|row| row.unwrap_or_else(|()| asked())).collect())
+    }
+
+    /// A row without asking the store. Returns the key if it has to be asked.
+    fn at_hand(&self, state: &mut State, key: Vec<u8>) -> Result<Option<Row>, Vec<u8>> {
+        self.decide(state, &key);
+        state.row(key, self.records)
     }
 
     /// Asks the store for keys, whatever the transaction wrote.
@@ -291,7 +296,7 @@ impl View {
         let rows = keys.into_iter().zip(found).map(|(key, answer)| {
             let kv = answer.into_kvs().into_iter().next().map(Arc::new);
             if self.records {
-                state.reads.add_key(&key, Mark::of(kv.as_deref(), true));
+                state.reads.add_key(key.clone(), Mark::of(kv.as_deref(), true));
                 state.known.add_key(key, kv.clone());
             }
             kv
@@ -466,8 +471,8 @@ impl View {
     /// attempt.
     async fn fetch(&self, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
         let revision = self.state().revision;
-        let snapshot = self.snapshot.get_or_init(|| self.engine.snapshot(revision));
-        self.batch.get(snapshot, requests).await.map_err(|error| {
+        let (snapshot, batch) = self.store.get_or_init(|| (self.engine.snapshot(revision), Batch::default()));
+        batch.get(snapshot, requests).await.map_err(|error| {
             if !error.is_compacted() {
                 return error;
             }
@@ -490,7 +495,7 @@ impl State {
     /// Reads a key that must be absent, if it is known to be there: then the commit need not ask.
     fn read_if_present(&mut self, key: &[u8]) {
         if let Some((Some(_), mark)) = self.look_up(key) {
-            self.reads.add_key(key, mark);
+            self.reads.add_key(key.to_vec(), mark);
         }
     }
 
@@ -510,17 +515,17 @@ impl State {
         Some((known, mark))
     }
 
-    /// A row without asking the store: `None` if it has to be asked.
-    fn row(&mut self, key: &[u8], records: bool) -> Option<Option<Row>> {
-        match self.writes.own(key) {
-            Some(Own::Put(put)) => return Some(Some(Row::Own(key.to_vec(), put.value))),
-            Some(Own::Deleted) => return Some(None),
+    /// A row without asking the store. Returns the key if it has to be asked.
+    fn row(&mut self, key: Vec<u8>, records: bool) -> Result<Option<Row>, Vec<u8>> {
+        match self.writes.own(&key) {
+            Some(Own::Put(put)) => return Ok(Some(Row::Own(key, put.value))),
+            Some(Own::Deleted) => return Ok(None),
             None => {}
         }
-        let (known, mark) = self.look_up(key)?;
+        let Some((known, mark)) = self.look_up(&key) else { return Err(key) };
         if records {
             self.reads.add_key(key, mark);
         }
-        Some(known.map(Row::Stored))
+        Ok(known.map(Row::Stored))
     }
 }

@@ -100,7 +100,7 @@ impl<T: Persist> Check<T> {
             wanted.extend(entries.into_iter().map(|entry| (entry, row.key().to_vec(), row.lease())));
         }
         let entries = wanted.len() as u64;
-        let stored = view.get(wanted.iter().map(|(entry, ..)| entry.key.clone()).collect()).await?;
+        let stored = view.get_many(wanted.iter().map(|(entry, ..)| entry.key.clone()).collect()).await?;
         let mut problems = Vec::new();
         // Who of this page is to have the missing entries.
         let mut heirs: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
@@ -140,7 +140,7 @@ impl<T: Persist> Check<T> {
         let page = view.page(bounds, options(limit)).await?;
         let keys: Vec<Option<Vec<u8>>> =
             page.rows.iter().map(|entry| of.row_key(entry.key(), entry.value()).ok()).collect();
-        let mut rows = view.get(keys.iter().flatten().cloned().collect()).await?.into_iter();
+        let mut rows = view.get_many(keys.iter().flatten().cloned().collect()).await?.into_iter();
         let mut problems = Vec::new();
         for (entry, key) in page.rows.iter().zip(keys) {
             let row = key.and_then(|_| rows.next().flatten());
@@ -153,7 +153,7 @@ impl<T: Persist> Check<T> {
     }
 
     async fn has(&self, view: &View, row: &[u8], entry: &[u8]) -> Result<bool> {
-        let row = view.get(vec![row.to_vec()]).await?.pop().flatten();
+        let row = view.get(row.to_vec()).await?;
         row.map_or(Ok(false), |row| self.is_entry_of(&row, entry))
     }
 

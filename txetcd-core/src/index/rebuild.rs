@@ -117,7 +117,7 @@ struct Batch {
 /// Where the indexes that are being built have got to: all before it was compared since the newest of them was entered, by
 /// whichever rebuilds. Empty if they have not begun.
 async fn stored_position(view: &View, slot: u16) -> Result<Vec<u8>> {
-    let stored = view.get(vec![build_key(slot)]).await?.pop().flatten();
+    let stored = view.get(build_key(slot)).await?;
     Ok(stored.map_or_else(Vec::new, |stored| stored.value().to_vec()))
 }
 

@@ -107,7 +107,7 @@ impl Referrer {
             }
             OnDelete::Cascade => view.delete(row),
             OnDelete::SetNull => {
-                if let Some(stored) = view.get(vec![row.clone()]).await?.pop().flatten() {
+                if let Some(stored) = view.get(row.clone()).await? {
                     let changed = self.schema.without_reference(self.at, &row, stored.value())?;
                     view.change(row, changed);
                 }

@@ -95,7 +95,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
         keys: &[Q],
     ) -> Result<Vec<Option<V>>> {
         let keys = keys.iter().map(|key| self.key(key)).collect::<Result<Vec<_>>>()?;
-        let rows = self.view(txn).get(keys).await?;
+        let rows = self.view(txn).get_many(keys).await?;
         rows.into_iter().map(|row| row.map(|row| self.decode(&row)).transpose()).collect()
     }
 
@@ -133,8 +133,7 @@ impl<K: Key, V: 'static> Rows<K, V> {
     }
 
     async fn row<R: Read, Q: KeyLike<K> + ?Sized>(self, txn: &R, key: &Q) -> Result<Option<Row>> {
-        let keys = vec![self.key(key)?];
-        Ok(self.view(txn).get(keys).await?.pop().flatten())
+        self.view(txn).get(self.key(key)?).await
     }
 
     /// The transaction's view, which now knows the table.

@@ -2,6 +2,7 @@
 
 use ciborium_ll::{Header, simple};
 use serde::de::{self, Visitor};
+use smallvec::SmallVec;
 
 use super::collection::{Entries, Items};
 use super::error::ReadError;
@@ -22,7 +23,7 @@ type Result<T, E = ReadError> = std::result::Result<T, E>;
 pub(super) struct Reader<'de> {
     pub(super) input: Input<'de>,
     /// The keys so far of the maps that are being read, the innermost map's last.
-    pub(super) keys: Vec<MapKey<'de>>,
+    pub(super) keys: SmallVec<[MapKey<'de>; 6]>,
     /// Whether a tag was shown, or passed over for nobody to see what it stands before: keys that differ only by tags
     /// are two then. Else they are one to the type.
     pub(super) tags_count: bool,
@@ -34,7 +35,7 @@ const ONE_VARIANT: &str = "expected a variant as a map of one entry";
 
 impl<'de> Reader<'de> {
     pub(super) fn new(bytes: &'de [u8]) -> Self {
-        Self { input: Input::new(bytes), keys: Vec::new(), tags_count: false, depth: 0, wrappers: 0 }
+        Self { input: Input::new(bytes), keys: SmallVec::new(), tags_count: false, depth: 0, wrappers: 0 }
     }
 
     /// Refuses bytes after the item.

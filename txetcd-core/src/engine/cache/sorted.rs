@@ -1,31 +1,16 @@
 //! [`Sorted`]: something with a key, in a set that is sorted by keys and can be looked up by them.
 //!
-//! The sets are copied on write, a node at a time, so what they hold is one pointer each.
+//! The sets are copied on write, a node at a time, so what they hold is small and shared.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::ops::Deref;
-use std::sync::Arc;
 
 pub(super) trait Keyed {
     fn key(&self) -> &[u8];
 }
 
-pub(super) struct Sorted<T>(pub(super) Arc<T>);
-
-impl<T> Clone for Sorted<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T> Deref for Sorted<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
+#[derive(Clone)]
+pub(super) struct Sorted<T>(pub(super) T);
 
 impl<T: Keyed> Borrow<[u8]> for Sorted<T> {
     fn borrow(&self) -> &[u8] {

@@ -9,7 +9,7 @@
 //! As long as nobody disturbs, all members of a group are one unit, since that costs the store the least. After a
 //! disturbance they are as many units as they can be for a while, so that the next one hits as few as possible.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -107,11 +107,54 @@ struct Formation<'o> {
 #[derive(Default)]
 struct Forming {
     numbers: Vec<u64>,
+    cost: Cost,
+}
+
+/// What a unit asks of the store.
+#[derive(Default)]
+struct Cost {
     guards: usize,
     ops: usize,
-    generations: BTreeSet<u16>,
-    schemas: BTreeSet<u16>,
+    generations: SlotSet,
+    schemas: SlotSet,
     clears: bool,
+}
+
+/// SlotSet of tables, each once.
+#[derive(Default)]
+struct SlotSet(SmallVec<[u16; 4]>);
+
+impl Cost {
+    fn add(&mut self, other: &Self) {
+        self.guards += other.guards;
+        self.ops += other.ops;
+        self.generations.extend(other.generations.0.iter().copied());
+        self.schemas.extend(other.schemas.0.iter().copied());
+        self.clears |= other.clears;
+    }
+
+    /// Whether it is no more than so many operations on a path.
+    fn fits(&self, most: usize) -> bool {
+        self.guards + self.schemas.0.len() <= most && self.ops + self.generations.0.len() <= most
+    }
+}
+
+impl Extend<u16> for SlotSet {
+    fn extend<I: IntoIterator<Item = u16>>(&mut self, slots: I) {
+        for slot in slots {
+            if !self.0.contains(&slot) {
+                self.0.push(slot);
+            }
+        }
+    }
+}
+
+impl FromIterator<u16> for SlotSet {
+    fn from_iter<I: IntoIterator<Item = u16>>(slots: I) -> Self {
+        let mut each = Self::default();
+        each.extend(slots);
+        each
+    }
 }
 
 impl Order {
@@ -292,52 +335,38 @@ impl<'o> Formation<'o> {
         with.sort_unstable();
         // etcd refuses a put within a range that is deleted in the same request.
         let clears = !attempt.writes.cleared().is_empty();
-        let clash =
-            clears || met.iter().any(|spot| matches!(spot, Spot::Unit(unit) if self.units[*unit].clears));
+        let clash = clears
+            || met.iter().any(|spot| matches!(spot, Spot::Unit(unit) if self.units[*unit].cost.clears));
         if clash && !met.is_empty() || with.is_empty() && self.units.len() >= shape.units {
             return false;
         }
-        let mut joined = self.cost(attempt, with.first().copied());
-        joined.numbers.push(number);
-        for unit in &with {
-            let Forming { numbers, guards, ops, generations, schemas, clears } = &self.units[*unit];
-            joined.numbers.extend(numbers);
-            joined.guards += guards;
-            joined.ops += ops;
-            joined.generations.extend(generations);
-            joined.schemas.extend(schemas);
-            joined.clears |= clears;
-        }
-        let most = shape.unit_ops();
+        let mut cost = self.cost(attempt, with.first().copied());
+        with.iter().for_each(|unit| cost.add(&self.units[*unit].cost));
         let bytes = attempt.size(shape.limits.namespace);
-        if joined.guards + joined.schemas.len() > most
-            || joined.ops + joined.generations.len() > most
-            || self.bytes + bytes > shape.limits.bytes.saturating_sub(LANE_BYTES)
+        if !cost.fits(shape.unit_ops()) || self.bytes + bytes > shape.limits.bytes.saturating_sub(LANE_BYTES)
         {
             self.left_out += usize::from(shape.units == 1);
             return false;
         }
         self.bytes += bytes;
-        let spot = match with.split_first() {
-            None => {
-                self.units.push(joined);
-                Spot::Unit(self.units.len() - 1)
-            }
-            Some((first, others)) => {
-                self.units[*first] = joined;
-                for other in others {
-                    self.units[*other] = Forming::default();
-                    self.rename(Spot::Unit(*other), Spot::Unit(*first));
-                }
-                Spot::Unit(*first)
-            }
-        };
-        self.note(number, attempt, spot);
+        let first = with.first().copied().unwrap_or_else(|| {
+            self.units.push(Forming::default());
+            self.units.len() - 1
+        });
+        for other in with.into_iter().skip(1) {
+            let joins = std::mem::take(&mut self.units[other]);
+            self.units[first].numbers.extend(joins.numbers);
+            self.rename(Spot::Unit(other), Spot::Unit(first));
+        }
+        let unit = &mut self.units[first];
+        unit.numbers.push(number);
+        unit.cost = cost;
+        self.note(number, attempt, Spot::Unit(first));
         true
     }
 
     /// What an attempt adds to a unit.
-    fn cost(&self, attempt: &Attempt, unit: Option<usize>) -> Forming {
+    fn cost(&self, attempt: &Attempt, unit: Option<usize>) -> Cost {
         let Attempt { reads, writes, schemas, locks, .. } = attempt;
         let is_new = |key: &[u8]| {
             let writer = self.keys.get(key).and_then(|users| users.writer);
@@ -346,11 +375,10 @@ impl<'o> Formation<'o> {
         // What the unit itself is about to write needs no guard.
         let guarded = |key: &[u8], is_own: bool| !is_own || is_new(key);
         let keys = reads.keys.iter().filter(|(key, mark)| guarded(key, mark.writer().is_some())).count();
-        Forming {
-            numbers: Vec::new(),
+        Cost {
             guards: keys + reads.range_guards() + attempt.required().count() + locks.len(),
             ops: writes.rows().filter(|(key, _)| is_new(key)).count() + writes.clears().len(),
-            generations: attempt.generations(),
+            generations: attempt.generations().into_iter().collect(),
             schemas: schemas.iter().map(|schema| schema.slot).collect(),
             clears: !writes.cleared().is_empty(),
         }

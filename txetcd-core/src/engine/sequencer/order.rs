@@ -16,7 +16,7 @@ use txetcd_client::{KeyValue, Result, WatchEvent};
 use crate::engine::attempt::{Attempt, Source};
 use crate::engine::bookkeeping::{CATALOGUE, slot_of};
 use crate::engine::cache::ranges::Ranges;
-use crate::engine::cache::{Cache, Made, Step, Version, Versions};
+use crate::engine::cache::{Cache, Step, Version, Versions};
 use crate::engine::committer::Outcome;
 use crate::engine::conflict::{Changes, Conflict};
 use crate::engine::leases::Leases;
@@ -473,7 +473,7 @@ impl Order {
         // What a failed one has replaced was written by an earlier one.
         for (revision, versions) in self.cache.committed() {
             for version in versions.iter() {
-                let (key, number) = (version.key(), version.number);
+                let (key, number) = (version.key(), version.number());
                 let is_newer = |writer: &Writer| writer.number >= number;
                 if !self.written.get(key).is_some_and(is_newer) {
                     let wrote = match version.row() {
@@ -624,16 +624,13 @@ impl Writer {
 
 /// What an attempt makes of rows.
 fn versions(attempt: &Attempt, number: u64) -> Versions {
-    let version = |(key, own): (&[u8], &Own)| {
-        let made = match own {
-            Own::Put(put) => {
-                let lease = put.lease(attempt.reads.mark(key));
-                let (key, value) = (key.to_vec(), put.value.to_vec());
-                Made::Put(Arc::new(KeyValue::provisional(key, value, lease, provisional(number))))
-            }
-            Own::Deleted => Made::Deleted(key.into()),
-        };
-        Arc::new(Version { number, made })
+    let version = |(key, own): (&[u8], &Own)| match own {
+        Own::Put(put) => {
+            let lease = put.lease(attempt.reads.mark(key));
+            let (key, value) = (key.to_vec(), put.value.to_vec());
+            Version::Put(Arc::new(KeyValue::provisional(key, value, lease, provisional(number))))
+        }
+        Own::Deleted => Version::Deleted(Arc::new((key.into(), number))),
     };
     attempt.writes.rows().map(version).collect()
 }

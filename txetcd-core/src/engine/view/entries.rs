@@ -109,7 +109,7 @@ impl View {
                 return Ok(Some(row.to_vec()));
             }
         }
-        let Some(Some(Row::Stored(kv))) = self.get(vec![entry]).await?.pop() else { return Ok(None) };
+        let Some(Row::Stored(kv)) = self.get(entry).await? else { return Ok(None) };
         let row = of.row_key(kv.key(), kv.value())?;
         Ok(self.state().writes.own(&row).is_none().then_some(row))
     }

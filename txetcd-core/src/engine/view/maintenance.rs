@@ -11,6 +11,7 @@ use txetcd_client::Result;
 use txetcd_client::teeth::{Bug, planted};
 
 use super::{Entry, Start, State, View};
+use crate::engine::attempt::SchemaGuards;
 use crate::engine::bookkeeping::slot_of;
 use crate::engine::bounds::Bounds;
 use crate::engine::naming::Absence;
@@ -76,7 +77,7 @@ impl View {
     async fn commit_apart(&self, changes: Changes) -> Result<()> {
         let apart = Self::new(&self.engine, Start::Store, true);
         changes.write(&mut apart.state());
-        let (attempt, leases) = apart.finish(Vec::new());
+        let (attempt, leases) = apart.finish(SchemaGuards::new());
         self.engine.commit(attempt, leases, self.engine.policy.start().deadline()).await.map(drop)
     }
 }
@@ -91,7 +92,7 @@ impl State {
     /// Whether an entry is stored as it should be, which is known. Guards it.
     fn has(&mut self, entry: &Entry) -> bool {
         let (stored, mark) = self.look_up(&entry.key).unwrap_or((None, Mark::ABSENT));
-        self.reads.add_key(&entry.key, mark);
+        self.reads.add_key(entry.key.clone(), mark);
         stored.is_some_and(|stored| stored.value() == entry.value)
     }
 
@@ -103,7 +104,7 @@ impl State {
         let Self { reads, writes, tables, .. } = self;
         for (key, own) in writes.rows_in(&Bounds::slot(slot)) {
             let before = replaced.get(key).and_then(|(before, mark)| {
-                reads.add_key(key, *mark);
+                reads.add_key(key.to_vec(), *mark);
                 before.clone()
             });
             let old = match &before {

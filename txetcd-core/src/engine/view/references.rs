@@ -72,8 +72,9 @@ impl View {
             None => {}
         }
         if let Some((None, mark)) = state.look_up(&target) {
-            state.reads.add_key(&target, mark);
-            return Err(dangling.violated(&target, &state.tables));
+            let error = dangling.violated(&target, &state.tables);
+            state.reads.add_key(target, mark);
+            return Err(error);
         }
         if !state.reads.keys.contains_key(&target) {
             state.writes.require_present(target, dangling);

@@ -78,7 +78,7 @@ impl Cursor<'_> {
             let found = keys.map(|EntryOf { entry, row }| (entry, Row::Own(row, [].into())));
             return Ok(found.map(|(entry, row)| Found { row, entry: Some(entry) }).collect());
         }
-        let rows = self.view.get(entries.iter().map(|entry| entry.row.clone()).collect()).await?;
+        let rows = self.view.get_many(entries.iter().map(|entry| entry.row.clone()).collect()).await?;
         // An entry without a row is one that a foreign program left behind: `verify_indexes` finds it.
         let found = entries.into_iter().zip(rows);
         Ok(found.filter_map(|(entry, row)| Some(Found { row: row?, entry: Some(entry.entry) })).collect())
