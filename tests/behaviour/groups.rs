@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::cost::requests;
@@ -11,6 +12,7 @@ use crate::faults::{Script, balance};
 use crate::store::{Account, Store, User, user};
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, poll};
+use tokio::runtime::Runtime;
 use txetcd::{Change, Database, Error, KeySet, Persist};
 use txetcd_core::client::Fault;
 
@@ -99,6 +101,33 @@ async fn a_commit_that_is_held_does_not_keep_the_copy_back() {
     let last = async || db.read_stale(async |txn| Account::table().get(txn, &19).await).await.unwrap().value;
     until(async || last().await.is_some()).await;
     held.await.unwrap();
+}
+
+#[test]
+fn a_runtime_that_is_gone_leaves_no_commit_waiting() {
+    let store = Store::memory();
+    let runtime = Runtime::new().unwrap();
+    let db = runtime.block_on(async {
+        let db = store.connect().await;
+        add(&db, 1).await.unwrap();
+        db
+    });
+    let put = async || db.write(async |txn| Account::table().put(txn, &Account { id: 1, balance: 7 })).await;
+    {
+        let gone = Runtime::new().unwrap().handle().clone();
+        let _entered = gone.enter();
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            let mut commit = Box::pin(put());
+            let Poll::Ready(ended) = commit.as_mut().poll(&mut context) else {
+                panic!("it waits for a runtime that is gone");
+            };
+            assert!(ended.as_ref().is_err_and(Error::is_unavailable), "{ended:?}");
+        }
+    }
+    assert_eq!(runtime.block_on(balance(&db, 1)), 1);
+    let ended = runtime.block_on(async { tokio::time::timeout(LONG, put()).await });
+    ended.expect("to be sent").unwrap();
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@
 //!
 //! A lone transaction never waits for company: it leaves at once if nothing is under way. Those that come meanwhile
 //! leave together in the next request, as soon as there has been an answer, or there are enough for a request of their
-//! own, or the oldest has waited for [`PATIENCE`].
+//! own, or the oldest has waited for [`PATIENCE`]. After a disturbance requests go one at a time for a while, unless the
+//! oldest has waited for [`CAREFUL_PATIENCE`].
 //!
 //! The parts: [`order`] knows who comes after whom, and what may be read before it is committed; [`formation`] makes
 //! groups. What is sent, and what became of it, is the affair of [`committer`](super::committer).
@@ -45,14 +46,18 @@ use order::{Accepted, Order};
 
 /// How long a transaction waits at most for the answer to another request before it leaves with one of its own.
 const PATIENCE: Duration = Duration::from_millis(5);
+/// The same while requests are formed with care: the more of them are under way, the more disturb each other.
+const CAREFUL_PATIENCE: Duration = Duration::from_millis(10);
 /// How many transactions have to wait for another request to leave at once.
 const ENOUGH: usize = 48;
-/// How many requests leave because there is enough to send.
+/// How many requests leave because there is enough to send, unless they are formed with care.
 const MAX_AT_ONCE: usize = 3;
 /// How many requests are under way at most.
 const MAX_REQUESTS: usize = 64;
+/// How often it is looked whether more have come before a request is formed.
+const MOST_LOOKS: usize = 4;
 /// After a request whose members were disturbed so many are formed with care.
-const CAREFUL_REQUESTS: u32 = 64;
+const CAREFUL_REQUESTS: u32 = 16;
 /// How long an attempt waits for the cache to see what its conflict was about.
 const CACHE_PATIENCE: Duration = Duration::from_millis(100);
 
@@ -88,17 +93,52 @@ impl State {
     fn cache(&self) -> Option<&Cache> {
         self.is_current.load(Ordering::Relaxed).then_some(&self.order.cache)
     }
+
+    fn patience(&self) -> Duration {
+        if self.careful > 0 { CAREFUL_PATIENCE } else { PATIENCE }
+    }
+
+    /// Ends those that wait, if nobody is left who would send them.
+    fn end_without_sender(&mut self) {
+        if self.senders == 0 && !self.is_watched {
+            let gone = Error::new(Kind::Unavailable, "the runtime is shutting down; nothing was written");
+            let waiting = self.order.waiting_ones().into_iter();
+            self.order.fail(waiting.map(|number| (number, Err(gone.clone()))).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Something that goes on by itself, once it is started. It must not be started, or dropped, under the lock: it gives back
+/// its place if its runtime is gone.
+enum Task {
+    Send(Sender),
+    Watch(Watch),
 }
 
 /// Somebody who sends groups. If it is gone before its end, because its runtime has stopped, nobody will know what became
 /// of what it has sent.
-struct Sender<'e> {
-    engine: &'e Engine,
+struct Sender {
+    engine: Arc<Engine>,
     numbers: Vec<u64>,
     has_ended: bool,
 }
 
-impl Drop for Sender<'_> {
+/// Somebody who looks after those that wait.
+struct Watch {
+    engine: Arc<Engine>,
+    has_ended: bool,
+}
+
+impl Task {
+    fn start(self) {
+        match self {
+            Self::Send(sender) => drop(tokio::spawn(sender.run())),
+            Self::Watch(watch) => drop(tokio::spawn(watch.run())),
+        }
+    }
+}
+
+impl Drop for Sender {
     fn drop(&mut self) {
         if self.has_ended {
             return;
@@ -108,21 +148,19 @@ impl Drop for Sender<'_> {
         self.engine.sequencer.change(|state| {
             state.senders -= 1;
             state.order.fail(failed);
+            state.end_without_sender();
             self.engine.sequencer.advance(state);
         });
     }
 }
 
-/// Somebody who looks after those that wait.
-struct Watch<'e> {
-    engine: &'e Engine,
-    has_ended: bool,
-}
-
-impl Drop for Watch<'_> {
+impl Drop for Watch {
     fn drop(&mut self) {
         if !self.has_ended {
-            lock(&self.engine.sequencer.state).is_watched = false;
+            self.engine.sequencer.change(|state| {
+                state.is_watched = false;
+                state.end_without_sender();
+            });
         }
     }
 }
@@ -231,6 +269,61 @@ impl Sequencer {
     }
 }
 
+/// Lets others come in before a group is formed: as many as were just answered, who perhaps begin again at once, as long
+/// as some come each time that others have had their turn. Nobody is waited for.
+async fn gather(most: usize, waiting: impl Fn() -> usize) {
+    let mut gathered = 0;
+    for _ in 0..MOST_LOOKS {
+        tokio::task::yield_now().await;
+        let before = std::mem::replace(&mut gathered, waiting());
+        if gathered <= before || gathered >= most {
+            return;
+        }
+    }
+}
+
+impl Sender {
+    /// Sends groups one after the other as long as there are any.
+    async fn run(mut self) {
+        let engine = self.engine.clone();
+        // Whoever is about to finish at this moment can join.
+        tokio::task::yield_now().await;
+        while let Some(group) = engine.next_group() {
+            self.numbers.extend(group.units.iter().flat_map(|unit| &unit.numbers));
+            let settled = engine.send_observed(&group).await;
+            let pause = engine.settle(&group, settled);
+            self.numbers.clear();
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => gather(group.len(), || lock(&engine.sequencer.state).order.waiting()).await,
+            }
+        }
+        // Its place was given back with the last look for a group.
+        self.has_ended = true;
+    }
+}
+
+impl Watch {
+    /// Sends another request whenever somebody has waited too long for the answers to others.
+    async fn run(mut self) {
+        while !self.has_ended {
+            tokio::time::sleep(PATIENCE).await;
+            let task = self.engine.sequencer.change(|state| match state.order.oldest_waiting() {
+                None => {
+                    state.is_watched = false;
+                    self.has_ended = true;
+                    None
+                }
+                Some(since) if since.elapsed() >= state.patience() && state.senders < MAX_REQUESTS => {
+                    Some(self.engine.another_sender(state))
+                }
+                Some(_) => None,
+            });
+            task.into_iter().for_each(Task::start);
+        }
+    }
+}
+
 impl Engine {
     /// Commits an attempt, in the company of others. The deadline bounds everything but settling a lost answer.
     ///
@@ -259,13 +352,12 @@ impl Engine {
         let alone = self.is_large(&attempt)?;
         let given = leases.given();
         let (answer, outcome) = oneshot::channel();
-        let accepted = self.sequencer.change(|state| {
+        let (accepted, task) = self.sequencer.change(|state| {
             let accepted = state.order.accept(attempt, leases, deadline, alone, answer);
-            if matches!(accepted, Ok(Accepted::Member)) {
-                self.dispatch(state);
-            }
-            accepted
+            let is_member = matches!(accepted, Ok(Accepted::Member));
+            (accepted, is_member.then(|| self.dispatch(state)).flatten())
         });
+        task.into_iter().for_each(Task::start);
         let settled = match accepted {
             Err(conflict) => return Ok(Outcome::Conflict(conflict)),
             Ok(Accepted::Member) => outcome.await,
@@ -320,60 +412,22 @@ impl Engine {
         Ok(is_large)
     }
 
-    /// Sees to it that what waits is sent.
-    fn dispatch(self: &Arc<Self>, state: &mut State) {
+    /// What has to be started for what waits to be sent.
+    #[must_use]
+    fn dispatch(self: &Arc<Self>, state: &mut State) -> Option<Task> {
         let waiting = state.order.waiting();
-        let enough = state.senders < MAX_AT_ONCE && waiting >= ENOUGH * state.senders;
+        let most = if state.careful > 0 { 1 } else { MAX_AT_ONCE };
+        let enough = state.senders < most && waiting >= ENOUGH * state.senders;
         if state.senders == 0 || enough {
-            self.send_another(state);
-        } else if !state.is_watched {
-            state.is_watched = true;
-            tokio::spawn(self.clone().watch_waiting());
+            return Some(self.another_sender(state));
         }
+        let is_watched = std::mem::replace(&mut state.is_watched, true);
+        (!is_watched).then(|| Task::Watch(Watch { engine: self.clone(), has_ended: false }))
     }
 
-    fn send_another(self: &Arc<Self>, state: &mut State) {
+    fn another_sender(self: &Arc<Self>, state: &mut State) -> Task {
         state.senders += 1;
-        tokio::spawn(self.clone().send_groups());
-    }
-
-    /// Sends another request whenever somebody has waited too long for the answers to others.
-    async fn watch_waiting(self: Arc<Self>) {
-        let mut watch = Watch { engine: &self, has_ended: false };
-        loop {
-            tokio::time::sleep(PATIENCE).await;
-            let mut state = lock(&self.sequencer.state);
-            match state.order.oldest_waiting() {
-                None => {
-                    state.is_watched = false;
-                    watch.has_ended = true;
-                    return;
-                }
-                Some(since) if since.elapsed() >= PATIENCE && state.senders < MAX_REQUESTS => {
-                    self.send_another(&mut state);
-                }
-                Some(_) => {}
-            }
-        }
-    }
-
-    /// Sends groups one after the other as long as there are any.
-    async fn send_groups(self: Arc<Self>) {
-        // Whoever is about to finish at this moment can join.
-        tokio::task::yield_now().await;
-        let mut sender = Sender { engine: &self, numbers: Vec::new(), has_ended: false };
-        while let Some(group) = self.next_group() {
-            sender.numbers.extend(group.units.iter().flat_map(|unit| &unit.numbers));
-            let settled = self.send_observed(&group).await;
-            let pause = self.settle(&group, settled);
-            sender.numbers.clear();
-            match pause {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => tokio::task::yield_now().await,
-            }
-        }
-        // Its place was given back with the last look for a group.
-        sender.has_ended = true;
+        Task::Send(Sender { engine: self.clone(), numbers: Vec::new(), has_ended: false })
     }
 
     /// The next group, or the end of a sender.
@@ -429,14 +483,13 @@ impl Engine {
     /// Tells the members of a group what became of them. Returns how long to wait before more is sent, if that is of
     /// use.
     fn settle(self: &Arc<Self>, group: &Group, settled: Settled) -> Option<Duration> {
-        self.sequencer.change(|state| {
+        let (pause, task) = self.sequencer.change(|state| {
             let pause = self.apply(state, group, settled);
             self.sequencer.advance(state);
-            if state.order.waiting() > 0 {
-                self.dispatch(state);
-            }
-            pause
-        })
+            (pause, if state.order.waiting() > 0 { self.dispatch(state) } else { None })
+        });
+        task.into_iter().for_each(Task::start);
+        pause
     }
 
     /// The same, without sending what waits.
@@ -493,5 +546,29 @@ impl Engine {
             }
         }
         pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// How often it is looked who waits, if there are so many one after the other.
+    async fn looks(most: usize, waiting: &[usize]) -> usize {
+        let looks = Cell::new(0);
+        gather(most, || waiting[looks.replace(looks.get() + 1)]).await;
+        looks.get()
+    }
+
+    #[tokio::test]
+    async fn those_who_come_one_after_the_other_leave_together() {
+        assert_eq!(looks(64, &[10, 30, 31, 31]).await, 4);
+        assert_eq!(looks(64, &[10, 30, 64]).await, 3);
+        assert_eq!(looks(64, &[40, 30]).await, 2);
+        assert_eq!(looks(64, &[0]).await, 1);
+        assert_eq!(looks(1, &[1]).await, 1);
+        assert_eq!(looks(64, &[10, 20, 30, 40, 50]).await, MOST_LOOKS);
     }
 }

@@ -193,6 +193,11 @@ impl Order {
         self.members.len() - self.in_flight
     }
 
+    pub(super) fn waiting_ones(&self) -> Vec<u64> {
+        let waiting = self.members.iter().filter(|(_, member)| member.place == Place::Waiting);
+        waiting.map(|(number, _)| *number).collect()
+    }
+
     /// Since when the first of those that wait has done so.
     pub(super) fn oldest_waiting(&self) -> Option<Instant> {
         self.members.values().find(|member| member.place == Place::Waiting).map(|member| member.since)
