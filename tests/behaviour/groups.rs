@@ -181,8 +181,9 @@ async fn one_that_is_in_conflict_does_not_take_others_with_it() {
     let increment = async |id: u32| {
         db.write(async |txn| {
             let balance = accounts.get(txn, &id).await?.map_or(0, |account| account.balance);
-            if id == 1 && !disturbed.swap(true, Ordering::SeqCst) {
+            if id == 1 && !disturbed.load(Ordering::SeqCst) {
                 add(&other, 1).await?;
+                disturbed.store(true, Ordering::SeqCst);
             }
             if id != 1 {
                 runs.fetch_add(1, Ordering::SeqCst);
