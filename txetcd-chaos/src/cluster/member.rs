@@ -1,10 +1,10 @@
 //! [`Member`]: one etcd process, which can be killed, paused and started again.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A member and its data. The process ends when this is dropped, and with the test's process in any case.
 pub struct Member {
@@ -83,20 +83,37 @@ impl Drop for Member {
     }
 }
 
-/// A port that is free, and that no outgoing connection takes while a member is down: below the range that systems
-/// take those from.
+/// A TCP port that is free, and stays with this process: no outgoing connection takes it while a member is down, since it
+/// is below the range that systems take those from; nor does another run, since the UDP port of its number is held.
 ///
 /// # Panics
 ///
 /// If there is none.
 pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
+    static HELD: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
     let start = u16::try_from(std::process::id() % 10_000).expect("a small number");
-    for _ in 0..10_000 {
-        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    for port in (0..10_000).map(|n| 20_000 + (start + n) % 10_000) {
+        let Ok(claim) = UdpSocket::bind(("127.0.0.1", port)) else { continue };
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            held.push(claim);
             return port;
         }
     }
     panic!("no free port from 20000 to 29999");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_given_once_though_nobody_listens_on_it_yet() {
+        let ports = [free_port(), free_port()];
+        assert_ne!(ports[0], ports[1]);
+        for port in ports {
+            assert!(UdpSocket::bind(("127.0.0.1", port)).is_err(), "another process would take {port}");
+            TcpListener::bind(("127.0.0.1", port)).expect("it is free");
+        }
+    }
 }
