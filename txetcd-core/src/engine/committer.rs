@@ -180,10 +180,11 @@ impl Engine {
 
     fn plan(&self, group: &Group) -> Result<Request> {
         if let [only] = &*group.units {
-            let questions = if group.asks { self.questions(&only.attempts) } else { Vec::new() };
+            let questions = group.asks.then(|| self.questions(&only.attempts));
+            let asking = questions.as_deref().unwrap_or_default();
             let Plan { txn, generations } =
-                Plan::alone(&only.attempts, &group.committed, self.limits, &questions)?;
-            let asked = if group.asks { Asked::Flat(questions) } else { Asked::Later };
+                Plan::alone(&only.attempts, &group.committed, self.limits, asking)?;
+            let asked = questions.map_or(Asked::Later, Asked::Flat);
             return Ok(Request { units: Units::Flat(txn), generations, asked });
         }
         let budget = self.limits.unit_ops();

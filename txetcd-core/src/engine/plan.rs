@@ -320,11 +320,8 @@ fn extents<'r>(reads: &'r ReadSet, committed: &Committed) -> Vec<Extent<'r>> {
     ranges.sort_by(|a, b| a.bounds.start.cmp(&b.bounds.start));
     let mut extents: Vec<Extent<'_>> = Vec::with_capacity(ranges.len() + 1);
     for RangeRead { bounds, rows } in ranges {
-        let overlaps = |last: &Extent<'_>| last.range.as_ref().is_some_and(|it| bounds.start < it.end);
-        if !extents.last().is_some_and(overlaps) {
-            extents.push(Extent::new(Some(bounds.clone())));
-        }
-        let Some(extent) = extents.last_mut() else { continue };
+        let overlaps = |last: &mut Extent<'_>| last.range.as_ref().is_some_and(|it| bounds.start < it.end);
+        let mut extent = extents.pop_if(overlaps).unwrap_or_else(|| Extent::new(Some(bounds.clone())));
         if let Some(range) = extent.range.as_mut().filter(|range| range.end < bounds.end) {
             range.end.clone_from(&bounds.end);
         }
@@ -334,6 +331,7 @@ fn extents<'r>(reads: &'r ReadSet, committed: &Committed) -> Vec<Extent<'r>> {
                 None => drop(extent.own.insert(key)),
             }
         }
+        extents.push(extent);
     }
     for Extent { rows, .. } in &mut extents {
         rows.sort_unstable_by_key(|(key, _)| *key);
@@ -469,8 +467,12 @@ mod tests {
     }
 
     fn guards(attempt: &Attempt) -> Result<Vec<Compare>> {
+        guards_within(BUDGET, attempt, &Committed::default())
+    }
+
+    fn guards_within(budget: usize, attempt: &Attempt, committed: &Committed) -> Result<Vec<Compare>> {
         let mut guards = Vec::new();
-        add_guards(&mut guards, attempt, &Committed::default(), BUDGET)?;
+        add_guards(&mut guards, attempt, committed, budget)?;
         Ok(guards)
     }
 
@@ -488,6 +490,16 @@ mod tests {
         let mut reads = ReadSet::default();
         let rows = (0..rows).map(|n| (key(slot, n), Mark { lease, ..mark(7) })).collect();
         reads.add_range(Bounds::new(key(slot, 0), key(slot + 1, 0)), rows);
+        reads
+    }
+
+    /// So many scans of one table, apart from each other, with a row each.
+    fn small_scans(count: u32) -> ReadSet {
+        let mut reads = ReadSet::default();
+        for n in 0..count {
+            let rows = [(key(3, n * 10), mark(5))].into();
+            reads.add_range(Bounds::new(key(3, n * 10), key(3, n * 10 + 5)), rows);
+        }
         reads
     }
 
@@ -528,11 +540,7 @@ mod tests {
 
     #[test]
     fn many_small_scans_become_one() {
-        let mut reads = ReadSet::default();
-        for n in 0..200 {
-            let rows = [(key(3, n * 10), mark(5))].into();
-            reads.add_range(Bounds::new(key(3, n * 10), key(3, n * 10 + 5)), rows);
-        }
+        let reads = small_scans(200);
         let mut writes = WriteSet::default();
         writes.insert(key(3, 13), NewRow::unindexed(vec![])).unwrap();
         assert_eq!(guards(&attempt(reads, writes)).unwrap().len(), 3);
@@ -617,8 +625,7 @@ mod tests {
         reads.add_key(key(2, 2), by(2));
         // The first has been committed, after what the rows were read at; the second is in the same plan.
         let committed = Committed::from_iter([(1, 60)]);
-        let mut guards = Vec::new();
-        add_guards(&mut guards, &attempt(reads, WriteSet::default()), &committed, BUDGET).unwrap();
+        let guards = guards_within(BUDGET, &attempt(reads, WriteSet::default()), &committed).unwrap();
         let after = |n| after(&key(1, n));
         let piece = |start: Vec<u8>, end| Compare::mod_revision(Bounds::new(start, end).key_set()).lt(51);
         same(
@@ -636,15 +643,11 @@ mod tests {
 
     #[test]
     fn what_is_read_of_a_table_becomes_one_if_there_is_no_other_way() {
-        let mut reads = ReadSet::default();
-        for n in 0..80 {
-            let rows = [(key(3, n * 10), mark(5))].into();
-            reads.add_range(Bounds::new(key(3, n * 10), key(3, n * 10 + 5)), rows);
-        }
+        let mut reads = small_scans(80);
         reads.add_key(key(3, 7), Mark { lease: 9, ..mark(4) });
         reads.add_key(key(3, 799), mark(4));
-        let mut guards = Vec::new();
-        add_guards(&mut guards, &attempt(reads, WriteSet::default()), &Committed::default(), 20).unwrap();
+        let attempt = attempt(reads, WriteSet::default());
+        let guards = guards_within(20, &attempt, &Committed::default()).unwrap();
         let whole = Bounds::new(key(3, 0), after(&key(3, 799)));
         same(
             guards,

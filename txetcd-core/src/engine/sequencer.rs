@@ -102,8 +102,7 @@ impl State {
     fn end_without_sender(&mut self) {
         if self.senders == 0 && !self.is_watched {
             let gone = Error::new(Kind::Unavailable, "the runtime is shutting down; nothing was written");
-            let waiting = self.order.waiting_ones().into_iter();
-            self.order.fail(waiting.map(|number| (number, Err(gone.clone()))).collect::<Vec<_>>());
+            self.order.fail_those_waiting(&gone);
         }
     }
 }
@@ -144,10 +143,9 @@ impl Drop for Sender {
             return;
         }
         let unknown = Error::new(Kind::CommitUnknown, "the runtime stopped in the middle of a commit");
-        let failed: Vec<_> = self.numbers.drain(..).map(|number| (number, Err(unknown.clone()))).collect();
         self.engine.sequencer.change(|state| {
             state.senders -= 1;
-            state.order.fail(failed);
+            state.order.fail_with(self.numbers.drain(..), &unknown);
             state.end_without_sender();
             self.engine.sequencer.advance(state);
         });
@@ -435,9 +433,7 @@ impl Engine {
         self.sequencer.change(|state| {
             let late = state.order.late(Instant::now());
             if !late.is_empty() {
-                let late =
-                    late.into_iter().map(|number| (number, Err(self.out_of_time("waiting for others"))));
-                state.order.fail(late.collect::<Vec<_>>());
+                state.order.fail_with(late, &self.out_of_time("waiting for others"));
             }
             let shape = self.shape(state);
             let group = state.order.form(&shape);
@@ -534,15 +530,14 @@ impl Engine {
                 state.order.put_back(&numbers, true);
             }
             Settled::NotApplied(error) | Settled::Unknown(error) => {
-                let failed = numbers.into_iter().map(|number| (number, Err(error.clone())));
-                state.order.fail(failed.collect::<Vec<_>>());
+                state.order.fail_with(numbers, &error);
             }
             Settled::RowLeaseLost => {
                 let conflicts = group.units.iter().flat_map(|unit| unit.numbers.iter().zip(&unit.attempts));
                 let conflicts = conflicts.map(|(number, attempt)| {
                     (*number, Ok(Outcome::Conflict(Box::new(Conflict::to_be_read_anew(attempt)))))
                 });
-                state.order.fail(conflicts.collect::<Vec<_>>());
+                state.order.fail(conflicts);
             }
         }
         pause

@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashSet};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
-use txetcd_client::{KeyValue, Result, WatchEvent};
+use txetcd_client::{Error, KeyValue, Result, WatchEvent};
 
 use crate::engine::attempt::{Attempt, Source};
 use crate::engine::bookkeeping::{CATALOGUE, slot_of};
@@ -193,20 +193,19 @@ impl Order {
         self.members.len() - self.in_flight
     }
 
-    pub(super) fn waiting_ones(&self) -> Vec<u64> {
+    fn those_waiting(&self) -> impl Iterator<Item = (u64, &Member)> {
         let waiting = self.members.iter().filter(|(_, member)| member.place == Place::Waiting);
-        waiting.map(|(number, _)| *number).collect()
+        waiting.map(|(number, member)| (*number, member))
     }
 
     /// Since when the first of those that wait has done so.
     pub(super) fn oldest_waiting(&self) -> Option<Instant> {
-        self.members.values().find(|member| member.place == Place::Waiting).map(|member| member.since)
+        self.those_waiting().next().map(|(_, member)| member.since)
     }
 
     /// Those that wait and have come to the end of their time.
     pub(super) fn late(&self, now: Instant) -> Vec<u64> {
-        let is_late = |member: &Member| member.place == Place::Waiting && member.deadline <= now;
-        self.members.iter().filter(|(_, member)| is_late(member)).map(|(number, _)| *number).collect()
+        self.those_waiting().filter(|(_, member)| member.deadline <= now).map(|(number, _)| number).collect()
     }
 
     fn remove(&mut self, number: u64) -> Option<Member> {
@@ -406,6 +405,17 @@ impl Order {
             || writes.cleared().iter().any(|bounds| self.cache.covers(&bounds.start))
     }
 
+    /// Ends these members with this error.
+    pub(super) fn fail_with(&mut self, numbers: impl IntoIterator<Item = u64>, error: &Error) {
+        self.fail(numbers.into_iter().map(|number| (number, Err(error.clone()))));
+    }
+
+    /// Ends all members that wait with this error.
+    pub(super) fn fail_those_waiting(&mut self, error: &Error) {
+        let numbers: Vec<u64> = self.those_waiting().map(|(number, _)| number).collect();
+        self.fail_with(numbers, error);
+    }
+
     /// Ends members that will not be applied, each with this answer, and those that have to do with what they were about
     /// to write.
     pub(super) fn fail(&mut self, failed: impl IntoIterator<Item = (u64, Result<Outcome>)>) {
@@ -419,7 +429,7 @@ impl Order {
             let Some(mut member) = self.remove(number) else { continue };
             any = true;
             self.numbers.settle(number, Fate::Failed);
-            if answer.as_ref().is_err_and(txetcd_client::Error::is_commit_unknown) {
+            if answer.as_ref().is_err_and(Error::is_commit_unknown) {
                 member.leases.keep();
             }
             self.answers.push((member.answer, answer));
