@@ -1,8 +1,8 @@
-//! Indexes that come and go while there are rows, and those that foreign programs left wrong.
+//! Indexes that come and go while there are rows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use txetcd::{Database, Error, IndexState, Key, KeySet, Op, Persist, Txn};
+use txetcd::{Database, Error, IndexState, Key, KeySet, Persist};
 
 /// The table before it had indexes.
 #[derive(Persist, Clone, Debug, PartialEq)]
@@ -316,35 +316,6 @@ stores! {
         assert_eq!(items.rebuild_indexes(&db).await.unwrap().removed, 1);
         db.write(async |txn| items.insert(txn, &item(1, "c1", "red"))).await.unwrap();
         assert_eq!(db.read(async |txn| Item::by_code().key(txn, "c1").await).await.unwrap(), Some(1));
-    }
-
-    async fn what_foreign_programs_left_is_found_and_repaired(store) {
-        let db = store.connect().await;
-        let items = Item::table();
-        for id in 0..5 {
-            db.write(async |txn| items.put(txn, &item(id, &format!("c{id}"), "red"))).await.unwrap();
-        }
-        let row = db.client().get(raw(30, &bytes(&1_u32))).await.unwrap().into_kvs().remove(0);
-        let damage = [
-            // A row that vanished, one that appeared, and entries that did.
-            Op::delete(raw(30, &bytes(&0_u32))),
-            Op::put(raw(30, &bytes(&77_u32)), row.value()),
-            Op::put(raw(31, b"nobody"), bytes(&3_u32)),
-            Op::put(raw(32, b"red\0\x01nonsense"), []),
-            Op::delete(raw(32, &[b"red\0\x01".as_slice(), &bytes(&4_u32)].concat())),
-        ];
-        db.client().txn(Txn::default().then(damage)).await.unwrap();
-        let report = items.verify_indexes(&db).await.unwrap();
-        // The row 77 is a copy of 1, so that it has its code, too.
-        assert_eq!((report.rows, report.missing, report.stale, report.duplicates), (5, 2, 4, 1), "{report:?}");
-        assert_eq!(report.problems.len(), 7);
-        assert!(items.verify_indexes(&db).repair().await.unwrap_err().is_unique_violation());
-        db.client().delete(raw(30, &bytes(&77_u32))).await.unwrap();
-        let report = items.verify_indexes(&db).repair().await.unwrap();
-        assert!(!report.is_consistent() && report.repaired > 0, "{report:?}");
-        let report = items.verify_indexes(&db).await.unwrap();
-        assert!(report.is_consistent(), "{report:?}");
-        assert_eq!((report.rows, report.entries), (4, 8));
     }
 
     async fn other_indexes_than_the_catalogues_are_refused(store) {

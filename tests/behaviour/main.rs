@@ -22,6 +22,7 @@ mod groups;
 mod history;
 mod index_changes;
 mod index_model;
+mod index_repair;
 mod index_watch;
 mod indexes;
 mod leased_rows;

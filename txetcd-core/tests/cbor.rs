@@ -303,6 +303,80 @@ fn a_number_in_a_byte_string_is_the_same_key() {
     reads(&map(["c24101", "c34101"]), BTreeMap::from([(1_i64, 1_u8), (-2, 2)]));
 }
 
+/// Numbers too long for 64 bits, and what looks like others only without its headers or its content.
+#[test]
+fn different_keys_are_not_taken_for_the_same() {
+    // Behind two fields, where nobody looks at keys but to tell whether they come twice.
+    let unknown =
+        |keys: &[&str; 2], value| format!("a3 616101 616202 6178 a2 {} 01 {} {value}", keys[0], keys[1]);
+    for keys in [
+        ["8161 61", "8161 62"],
+        ["816101", "8101"],
+        ["a10102", "01"],
+        ["a10102", "a10103"],
+        ["a10102", "820102"],
+        ["c249010000000000000000", "c249010000000000000001"],
+        ["c249010000000000000000", "c349010000000000000000"],
+        ["c249010000000000000000", "49010000000000000000"],
+        ["82c249010000000000000000 01", "81c24a01000000000000000001"],
+    ] {
+        reads(&unknown(&keys, "02"), Pair { b: 2, a: 1 });
+        let same = [keys[0], keys[0]];
+        assert!(refused::<Pair>(&unknown(&same, "02")).contains("twice"), "{keys:?}");
+    }
+}
+
+#[test]
+fn integers_of_any_size() {
+    same("00", 0_i128);
+    same("20", -1_i128);
+    same("00", 0_u128);
+    same("1bffffffffffffffff", i128::from(u64::MAX));
+    same("c249010000000000000000", i128::from(u64::MAX) + 1);
+    same("3b7fffffffffffffff", i64::MIN);
+    same("3b8000000000000000", i128::from(i64::MIN) - 1);
+    same("3bffffffffffffffff", -1 - i128::from(u64::MAX));
+    same("c349010000000000000000", -2 - i128::from(u64::MAX));
+    same("c2507fffffffffffffffffffffffffffffff", i128::MAX);
+    same("c3507fffffffffffffffffffffffffffffff", i128::MIN);
+    same("c250ffffffffffffffffffffffffffffffff", u128::MAX);
+    refused::<i64>("3b8000000000000000");
+    refused::<i128>("c35080000000000000000000000000000000");
+    refused::<u128>("c251 01 00000000000000000000000000000000");
+}
+
+#[test]
+fn strings_in_pieces_are_strings() {
+    reads("5f 41 61 41 62 ff", Value::Bytes(b"ab".to_vec()));
+    reads("7f 61 61 61 62 ff", Value::Text("ab".to_owned()));
+}
+
+#[test]
+fn all_of_a_map_is_read() {
+    /// Asks for one entry, whatever there is.
+    #[derive(Debug, Serialize)]
+    struct First(u8);
+    impl<'de> Deserialize<'de> for First {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Entry;
+            impl<'de> serde::de::Visitor<'de> for Entry {
+                type Value = First;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an entry")
+                }
+                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<First, A::Error> {
+                    let entry = map.next_entry::<u8, u8>()?;
+                    Ok(First(entry.map_or(0, |(_, value)| value)))
+                }
+            }
+            deserializer.deserialize_map(Entry)
+        }
+    }
+    assert_eq!(decode::<First>(&hex("a10107")).unwrap().0, 7);
+    assert!(refused::<First>("a201070208").contains("more elements"));
+    assert!(refused::<First>("bf01070208ff").contains("more elements"));
+}
+
 #[test]
 fn what_is_too_deep_to_read_is_not_written() {
     let mut value = Value::Null;
@@ -326,6 +400,12 @@ fn errors_say_where_and_what() {
     }
     let error = refused::<User>("a16761646472657373a1656c696e6573826161 05");
     assert_eq!(error, "cbor: at byte 19, in address.lines[1]: expected a string, found an integer");
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Wide {
+        maps: BTreeMap<u8, BTreeMap<u8, u8>>,
+    }
+    let error = refused::<Wide>("a1 646d617073 a2 01 a0 02 a2 03 04 05 6161");
+    assert_eq!(error, "cbor: at byte 14, in maps[1][1]: expected u8, found text");
     let error = refused::<User>("a16761646472657373a0");
     assert_eq!(error, "cbor: at byte 9, in address: missing field `lines`");
 }

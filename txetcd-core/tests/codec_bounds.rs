@@ -1,0 +1,275 @@
+//! The bounds of the serde codecs: what is wide is not deep, what is deep is neither written nor read, and a key that comes
+//! twice is found wherever it is.
+#![cfg(all(feature = "json", feature = "msgpack", feature = "pickle", feature = "postcard"))]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, Serializer};
+use txetcd_core::codec::{Cbor, Codec, CodecError, Json, MsgPack, Pickle, Postcard, Serde};
+
+fn encode<C: Codec<T, Serde>, T>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut out = Vec::new();
+    C::encode(value, &mut out)?;
+    Ok(out)
+}
+
+fn comes_back<C: Codec<T, Serde>, T: PartialEq + Debug>(value: &T) {
+    let bytes = encode::<C, T>(value).unwrap_or_else(|error| panic!("{}: {error}", C::NAME));
+    let read = C::decode(&bytes).unwrap_or_else(|error| panic!("{}: {error}", C::NAME));
+    assert!(read == *value, "{}", C::NAME);
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Name(String);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Point(u8, u8);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Part {
+    Unit,
+    Newtype(Option<Name>),
+    Tuple(u8, Vec<u8>),
+    Struct { map: BTreeMap<String, (u8, u8)>, point: Point },
+}
+
+/// More of everything side by side than may be inside each other.
+#[test]
+fn what_is_wide_is_not_deep() {
+    let parts = [
+        Part::Unit,
+        Part::Newtype(Some(Name("a".to_owned()))),
+        Part::Tuple(1, vec![2, 3]),
+        Part::Struct { map: BTreeMap::from([("a".to_owned(), (1, 2))]), point: Point(3, 4) },
+    ];
+    for part in parts {
+        let wide = vec![part; 1000];
+        comes_back::<Cbor, _>(&wide);
+        comes_back::<Json, _>(&wide);
+        comes_back::<MsgPack, _>(&wide);
+        comes_back::<Pickle, _>(&wide);
+        comes_back::<Postcard, _>(&wide);
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Chain {
+    End,
+    Newtype(Box<Chain>),
+    Tuple(Box<Chain>, u8),
+    Struct { next: Box<Chain> },
+    Option(Option<Box<Chain>>),
+}
+
+#[test]
+fn what_is_deep_is_not_written() {
+    fn check<C: Codec<Chain, Serde>>() {
+        let links: [fn(Box<Chain>) -> Chain; 4] = [
+            Chain::Newtype,
+            |next| Chain::Tuple(next, 0),
+            |next| Chain::Struct { next },
+            |next| Chain::Option(Some(next)),
+        ];
+        for link in links {
+            let chain = |links| (0..links).fold(Chain::End, |next, _| link(Box::new(next)));
+            comes_back::<C, _>(&chain(60));
+            let error = encode::<C, Chain>(&chain(129)).expect_err(C::NAME).to_string();
+            assert_eq!(error, format!("{}: the value is nested too deeply", C::NAME));
+        }
+    }
+    check::<Cbor>();
+    check::<Json>();
+    check::<MsgPack>();
+    check::<Pickle>();
+    check::<Postcard>();
+}
+
+/// A byte string in so many arrays.
+#[derive(Debug, PartialEq)]
+struct Within(usize);
+
+impl Serialize for Within {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            0 => serializer.serialize_bytes(b"bytes"),
+            levels => [Self(levels - 1)].serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Within {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_json::Value::deserialize(deserializer).map(|mut value| {
+            let mut levels = 0;
+            while let Some(inner) = value.get_mut(0).filter(|inner| inner.is_array()) {
+                value = inner.take();
+                levels += 1;
+            }
+            Self(levels)
+        })
+    }
+}
+
+/// They are an array in JSON.
+#[test]
+fn bytes_can_be_a_level_too_deep() {
+    comes_back::<Json, _>(&Within(127));
+    assert!(encode::<Json, _>(&Within(128)).is_err());
+}
+
+#[test]
+fn a_unit_variant_has_no_content() {
+    #[derive(Debug, Serialize, Deserialize)]
+    enum Kind {
+        Unit,
+        Other(u8),
+    }
+    assert!(matches!(<Json as Codec<Kind>>::decode(br#"{"Other":1}"#), Ok(Kind::Other(1))));
+    assert!(<Json as Codec<Kind>>::decode(br#"{"Unit":1}"#).is_err());
+    assert!(<Cbor as Codec<Kind>>::decode(b"\xa1\x64Unit\x01").is_err());
+    assert!(<MsgPack as Codec<Kind>>::decode(b"\x81\xa4Unit\x01").is_err());
+    assert!(<Pickle as Codec<Kind>>::decode(b"\x80\x02}X\x04\0\0\0UnitK\x01s.").is_err());
+    // Nor are there two, or none.
+    assert!(<Pickle as Codec<Kind>>::decode(b"\x80\x02}.").is_err());
+    let two = b"\x80\x02}(X\x05\0\0\0OtherK\x01X\x04\0\0\0UnitNu.";
+    assert!(<Pickle as Codec<Kind>>::decode(two).is_err());
+}
+
+#[test]
+fn a_key_that_comes_twice_with_another_between_is_found() {
+    fn refused<C: Codec<BTreeMap<String, u8>, Serde>>(bytes: &[u8]) {
+        let error = C::decode(bytes).expect_err(C::NAME).to_string();
+        assert!(error.contains("a key twice"), "{error}");
+    }
+    refused::<Cbor>(b"\xa3\x61a\x01\x61b\x02\x61a\x03");
+    refused::<Json>(br#"{"a":1,"b":2,"a":3}"#);
+    refused::<MsgPack>(b"\x83\xa1a\x01\xa1b\x02\xa1a\x03");
+    refused::<Pickle>(b"\x80\x02}(X\x01\0\0\0aK\x01X\x01\0\0\0bK\x02X\x01\0\0\0aK\x03u.");
+}
+
+/// Each of which says how long it is in another way.
+#[test]
+fn every_form_of_an_unknown_field_is_passed_over() {
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Known {
+        a: u8,
+    }
+    let counted = |head: &[u8], len: usize| [head, &vec![7; len]].concat();
+    let forms = [
+        counted(b"\xd4", 2),
+        counted(b"\xd5", 3),
+        counted(b"\xd6", 5),
+        counted(b"\xd7", 9),
+        counted(b"\xd8", 17),
+        counted(b"\xc7\x03", 4),
+        counted(b"\xc8\x00\x03", 4),
+        counted(b"\xc9\x00\x00\x00\x03", 4),
+        counted(b"\xc4\x03", 3),
+        counted(b"\xc5\x00\x03", 3),
+        counted(b"\xc6\x00\x00\x00\x03", 3),
+        counted(b"\xd9\x03", 3),
+        counted(b"\xda\x00\x03", 3),
+        counted(b"\xdb\x00\x00\x00\x03", 3),
+        counted(b"\xca", 4),
+        counted(b"\xcb", 8),
+        counted(b"\xdc\x00\x03", 3),
+        counted(b"\xdd\x00\x00\x00\x03", 3),
+        b"\xde\x00\x02\x01\x01\x02\x02".to_vec(),
+        b"\xdf\x00\x00\x00\x02\x01\x01\x02\x02".to_vec(),
+    ];
+    for form in forms {
+        let bytes = [b"\x82\xa1x", &form[..], b"\xa1a\x01"].concat();
+        assert_eq!(<MsgPack as Codec<Known>>::decode(&bytes).expect("reads").a, 1, "{form:x?}");
+        let error = <MsgPack as Codec<Known>>::decode(&bytes[..form.len()]).expect_err("cut").to_string();
+        assert!(error.contains("the bytes end before"), "{form:x?}: {error}");
+    }
+    // A key twice inside of it, and too much depth with the level around it, in keys and values.
+    for (form, reason) in [
+        (b"\xde\x00\x02\x01\x01\x01\x02".to_vec(), "a key twice"),
+        ([vec![0x91; 126], vec![0x90]].concat(), ""),
+        ([vec![0x91; 127], vec![0x90]].concat(), "too deeply"),
+        ([[0x81, 0x01].repeat(127), vec![0x80]].concat(), "too deeply"),
+        ([vec![0x81; 127], vec![0x80], vec![0x01; 127]].concat(), "too deeply"),
+    ] {
+        let bytes = [b"\x82\xa1x", &form[..], b"\xa1a\x01"].concat();
+        match <MsgPack as Codec<Known>>::decode(&bytes) {
+            Ok(_) => assert_eq!(reason, ""),
+            Err(error) => assert!(!reason.is_empty() && error.to_string().contains(reason), "{error}"),
+        }
+    }
+}
+
+/// They need no bytes, so that their number is not limited by those that are there.
+#[test]
+fn entries_of_no_bytes_are_counted() {
+    let many = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
+    assert!(<Postcard as Codec<BTreeMap<(), ()>>>::decode(&many).is_err());
+}
+
+mod pickle {
+    use super::*;
+
+    fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, CodecError> {
+        <Pickle as Codec<T>>::decode(bytes)
+    }
+
+    #[test]
+    fn opcodes_of_plain_data() {
+        assert_eq!(read::<(u8,)>(b"\x80\x02K\x01\x85.").unwrap(), (1,));
+        assert_eq!(read::<(u8, u8)>(b"\x80\x02K\x01K\x02\x86.").unwrap(), (1, 2));
+        assert_eq!(read::<(u8, u8, u8)>(b"\x80\x02K\x01K\x02K\x03\x87.").unwrap(), (1, 2, 3));
+        // What is appended to what is there.
+        assert_eq!(read::<Vec<u8>>(b"\x80\x02](K\x01K\x02e(K\x03eK\x04a.").unwrap(), [1, 2, 3, 4]);
+        // A memo with numbers of one byte, of four, and without.
+        let memo = b"\x80\x04X\x01\0\0\0aq\x07X\x01\0\0\0br\x08\0\0\0\x86h\x07j\x08\0\0\0\x86\x86.";
+        let pair = || ("a".to_owned(), "b".to_owned());
+        assert_eq!(read::<((String, String), (String, String))>(memo).unwrap(), (pair(), pair()));
+        assert_eq!(read::<(u8, u8)>(b"\x80\x04K\x05\x94h\0\x86.").unwrap(), (5, 5));
+        let largest = [&b"\x80\x02\x8a\x10"[..], &i128::MAX.to_le_bytes(), b"."].concat();
+        assert_eq!(read::<i128>(&largest).unwrap(), i128::MAX);
+        let longer = [&b"\x80\x02\x8a\x11"[..], &i128::MAX.to_le_bytes(), b"\0."].concat();
+        assert!(read::<i128>(&longer).is_err());
+        assert!(read::<[u8; 2]>(b"\x80\x03C\x03abc.").is_err());
+        assert_eq!(read::<[u8; 3]>(b"\x80\x03C\x03abc.").unwrap(), *b"abc");
+    }
+
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Key {
+        Number(u8),
+        Tuple(Vec<Key>),
+    }
+
+    #[test]
+    fn keys_of_the_same_elements_in_other_tuples_are_two() {
+        // ((1, 2), 3) and (1, (2, 3)).
+        let map = b"\x80\x02}(K\x01K\x02\x86K\x03\x86K\x01K\x01K\x02K\x03\x86\x86K\x02u.";
+        assert_eq!(read::<BTreeMap<Key, u8>>(map).unwrap().len(), 2);
+    }
+
+    /// However short the pickle is, there is room for a mebibyte.
+    #[test]
+    fn shared_objects_have_some_room() {
+        let shared = |kind: &[u8], len: usize, times: usize| {
+            let object = [kind, &(len as u32).to_le_bytes(), &vec![b'a'; len]].concat();
+            [b"\x80\x02](", &object[..], b"q\0", &b"h\0".repeat(times), b"e."].concat()
+        };
+        assert_eq!(read::<Vec<String>>(&shared(b"X", 1000, 900)).unwrap().len(), 901);
+        assert!(read::<Vec<String>>(&shared(b"X", 1000, 1100)).is_err());
+        assert_eq!(read::<Vec<Vec<u8>>>(&shared(b"B", 1000, 900)).unwrap().len(), 901);
+        assert!(read::<Vec<Vec<u8>>>(&shared(b"B", 1000, 1100)).is_err());
+    }
+
+    /// A list of the list before twice, thirty times over: what it stands for has a billion elements.
+    #[test]
+    fn shared_lists_are_counted() {
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Lists(Vec<Lists>);
+        let doubled = |times| [b"\x80\x02(]q\0", &b"](h\0h\0eq\0".repeat(times)[..], b"l."].concat();
+        assert_eq!(read::<Lists>(&doubled(3)).unwrap().0.len(), 4);
+        let error = read::<Lists>(&doubled(30)).unwrap_err().to_string();
+        assert!(error.contains("too large"), "{error}");
+    }
+}
