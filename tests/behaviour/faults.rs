@@ -246,6 +246,37 @@ stores! {
         assert_eq!(balance(&db, 1).await, 2);
     }
 
+    async fn lanes_stay_few_whatever_becomes_of_their_requests(store) {
+        let (db, script) = faulty(store, 0).await;
+        let other = store.connect().await;
+        let faults = [Fault::LoseReply, Fault::LoseRequest, Fault::Late(Duration::from_millis(5))];
+        for fault in faults.repeat(10) {
+            script.push("KV/Txn", fault);
+            add(&db, 1).await.unwrap();
+            // One that is refused because of another process.
+            let runs = AtomicU64::new(0);
+            db.write(async |txn| {
+                let account = Account::table().get(txn, &2).await?;
+                if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                    add(&other, 2).await?;
+                }
+                Account::table().put(txn, &Account { id: 2, balance: account.map_or(0, |account| account.balance) })
+            })
+            .await
+            .unwrap();
+            assert_eq!(runs.into_inner(), 2);
+            // One that fails because the lease of a row is gone.
+            let lease = db.client().lease(Duration::from_secs(60)).await.unwrap();
+            lease.revoke().await.unwrap();
+            let account = Account { id: 3, balance: 0 };
+            let gone = db.write(async |txn| Account::table().with_lease(&lease).put(txn, &account)).await;
+            assert!(gone.unwrap_err().is_not_found());
+        }
+        // One of each process.
+        let lanes = db.client().get(txetcd::KeySet::prefix([0xff, 0xff, b'l'])).count_only().await.unwrap();
+        assert_eq!(lanes.count(), 2);
+    }
+
     async fn a_deadline_holds_when_the_session_is_lost_and_cannot_be_replaced(store) {
         let script = Arc::new(Script::random(0));
         let builder = store.builder().faults(script.faults()).transaction_timeout(Duration::from_millis(500));

@@ -283,6 +283,10 @@ fn tags_tell_keys_apart_where_they_are_looked_at() {
         assert!(decode::<BTreeMap<Captured<String>, u8>>(&hex(&map(keys))).is_ok_and(|map| map.len() == 2));
         assert!(decode::<Value>(&hex(&map(keys))).is_ok(), "{keys:?}");
         reads(&format!("a3 616101 616202 6178 {}", map(keys)), Pair { b: 2, a: 1 });
+        // Shown before keys inside that have none.
+        type Around = BTreeMap<(Captured<String>, BTreeMap<u8, u8>), u8>;
+        let around = keys.map(|key| format!("82{key}a10102"));
+        assert!(decode::<Around>(&hex(&map([&around[0], &around[1]]))).is_ok_and(|map| map.len() == 2));
     }
 }
 
@@ -300,6 +304,14 @@ fn a_number_in_a_byte_string_is_the_same_key() {
         assert!(decode::<Value>(&hex(&map(keys))).is_ok(), "{keys:?}");
     }
     assert!(refused::<BTreeMap<i64, u8>>(&map(["3863", "c34163"])).contains("twice"));
+    // Those of more than 64 bits are told apart by all that they are.
+    let huge = 1_u128 << 64;
+    let keys = map(["c249010000000000000000", "c249010000000000000001"]);
+    reads(&keys, BTreeMap::from([(huge, 1_u8), (huge + 1, 2)]));
+    let keys = map(["c249010000000000000000", "c349010000000000000000"]);
+    reads(&keys, BTreeMap::from([(huge as i128, 1_u8), (-1 - huge as i128, 2)]));
+    let keys = map(["82c249010000000000000000 01", "81c24a01000000000000000001"]);
+    reads(&keys, BTreeMap::from([(vec![huge, 1], 1_u8), (vec![(huge << 8) + 1], 2)]));
     reads(&map(["c24101", "c34101"]), BTreeMap::from([(1_i64, 1_u8), (-2, 2)]));
 }
 
@@ -406,6 +418,8 @@ fn errors_say_where_and_what() {
     }
     let error = refused::<Wide>("a1 646d617073 a2 01 a0 02 a2 03 04 05 6161");
     assert_eq!(error, "cbor: at byte 14, in maps[1][1]: expected u8, found text");
+    let error = refused::<Wide>("a1 646d617073 a2 01 a0 02 a2 03 04 6161 05");
+    assert_eq!(error, "cbor: at byte 13, in maps[1][1]: expected u8, found text");
     let error = refused::<User>("a16761646472657373a0");
     assert_eq!(error, "cbor: at byte 9, in address: missing field `lines`");
 }

@@ -87,7 +87,7 @@ fn what_is_deep_is_not_written() {
 }
 
 /// A byte string in so many arrays.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Within(usize);
 
 impl Serialize for Within {
@@ -116,6 +116,7 @@ impl<'de> Deserialize<'de> for Within {
 #[test]
 fn bytes_can_be_a_level_too_deep() {
     comes_back::<Json, _>(&Within(127));
+    comes_back::<Json, _>(&vec![Within(0); 1000]);
     assert!(encode::<Json, _>(&Within(128)).is_err());
 }
 
@@ -184,6 +185,10 @@ fn every_form_of_an_unknown_field_is_passed_over() {
         assert_eq!(<MsgPack as Codec<Known>>::decode(&bytes).expect("reads").a, 1, "{form:x?}");
         let error = <MsgPack as Codec<Known>>::decode(&bytes[..form.len()]).expect_err("cut").to_string();
         assert!(error.contains("the bytes end before"), "{form:x?}: {error}");
+    }
+    // As deep as it likes, this is no danger to the stack.
+    for deep in [vec![0x81; 1 << 20], [0x81, 0x01].repeat(1 << 20)] {
+        assert!(<MsgPack as Codec<Known>>::decode(&deep).unwrap_err().to_string().contains("too deeply"));
     }
     // A key twice inside of it, and too much depth with the level around it, in keys and values.
     for (form, reason) in [

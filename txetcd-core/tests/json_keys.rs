@@ -34,6 +34,11 @@ fn a_key_comes_once() {
     // Also where the type does not look.
     refused::<Row>(r#"{"name":"n","counts":{},"new":1,"new":2}"#);
     refused::<Row>(r#"{"name":"n","counts":{},"new":[{"a":1,"a":2}]}"#);
+    // Among many, which are compared in another way.
+    let sorted: Vec<_> = (10..40).map(|key| format!(r#""{key}":0"#)).collect();
+    assert!(decode::<Value>(&format!("{{{}}}", sorted.join(","))).is_ok());
+    refused::<Value>(&format!("{{{},{}}}", sorted.join(","), sorted[29]));
+    refused::<Value>(&format!("{{{},{}}}", sorted.join(","), sorted[0]));
     // A key is what it says, however it is escaped.
     refused::<Value>(r#"{"a\"b":1,"\u0061\u0022b":2}"#);
     refused::<Value>(r#"{"ß":1,"\u00df":2}"#);

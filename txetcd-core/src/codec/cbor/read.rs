@@ -44,7 +44,7 @@ impl<'de> Reader<'de> {
     }
 
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.depth == MAX_DEPTH {
+        if self.depth >= MAX_DEPTH {
             return Err(self.input.refused(TOO_DEEP));
         }
         self.depth += 1;
@@ -55,7 +55,7 @@ impl<'de> Reader<'de> {
 
     /// Reads what is in an option or newtype, which need no bytes of their own.
     fn wrapped<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.wrappers == MAX_WRAPPERS {
+        if self.wrappers >= MAX_WRAPPERS {
             return Err(self.input.refused(TOO_DEEP));
         }
         self.wrappers += 1;

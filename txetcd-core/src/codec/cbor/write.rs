@@ -63,7 +63,7 @@ impl<'out> Writer<'out> {
 
     /// Writes what is in an option or newtype, which have no bytes of their own.
     fn write_wrapped<T: Serialize + ?Sized>(&mut self, value: &T) -> Result {
-        if self.wrappers == MAX_WRAPPERS {
+        if self.wrappers >= MAX_WRAPPERS {
             return Err(WriteError::TOO_DEEP);
         }
         self.wrappers += 1;
@@ -83,7 +83,7 @@ impl<'out> Writer<'out> {
     }
 
     fn descend(&mut self) -> Result {
-        if self.depth == MAX_DEPTH {
+        if self.depth >= MAX_DEPTH {
             return Err(WriteError::TOO_DEEP);
         }
         self.depth += 1;

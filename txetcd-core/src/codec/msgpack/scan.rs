@@ -93,7 +93,7 @@ impl<'de> Scan<'de> {
     }
 
     fn enter(&self, depth: usize) -> Result<()> {
-        if depth == MAX_DEPTH { Err(self.refused(TOO_DEEP)) } else { Ok(()) }
+        if depth >= MAX_DEPTH { Err(self.refused(TOO_DEEP)) } else { Ok(()) }
     }
 
     fn number<const N: usize, I: Into<i128>>(&mut self, read: impl Fn([u8; N]) -> I) -> Result<Key<'de>> {
