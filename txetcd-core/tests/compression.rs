@@ -105,6 +105,15 @@ fn a_zstd_bomb_is_refused() {
     assert_eq!(error.to_string(), "zstd: the value is longer than 64 MiB");
 }
 
+#[cfg(feature = "zstd")]
+#[test]
+fn a_zstd_frame_gets_no_larger_window_than_a_value_may_be_long() {
+    // No flags, a window of 2 to the power of 10 and this, and one block of a byte as it is.
+    let frame = |window: u8| [b"\x28\xb5\x2f\xfd\x00", &[window << 3][..], b"\x09\x00\x00a"].concat();
+    assert_eq!(*Compression::Zstd.decompress(&frame(16)).unwrap(), *b"a");
+    assert!(Compression::Zstd.decompress(&frame(17)).is_err());
+}
+
 #[test]
 fn declared_sizes_are_not_believed() {
     #[cfg(feature = "snappy")]
