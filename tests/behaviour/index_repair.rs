@@ -185,7 +185,7 @@ stores! {
         let never = Timestamp::from_nanos(-1);
         let value: Error = db.read(async |txn| Event::by_at().get_all(txn, &never).await).await.unwrap_err();
         let prefix: Error =
-            db.read(async |txn| Event::by_at_and_name().prefix(txn, &never).collect().await).await.unwrap_err();
+            db.read(async |txn| Event::by_at_and_name().prefix(txn, never).collect().await).await.unwrap_err();
         for (error, what) in [(value, "indexed value"), (prefix, "prefix")] {
             assert!(error.to_string().contains(what) && error.to_string().contains("1970"), "{error}");
         }

@@ -206,6 +206,29 @@ fn every_form_of_an_unknown_field_is_passed_over() {
     }
 }
 
+/// It may hold the value, in the words in which serde says what it expected, too.
+#[test]
+fn what_a_type_says_of_a_value_is_not_passed_on() {
+    #[derive(Debug, Serialize)]
+    struct Picky(String);
+    impl<'de> Deserialize<'de> for Picky {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            Err(serde::de::Error::custom(format!("found {text}, expected not {text}")))
+        }
+    }
+    fn check<C: Codec<Picky, Serde>>() {
+        let bytes = encode::<C, _>(&Picky("s3cret".to_owned())).expect("encodes");
+        let error = C::decode(&bytes).expect_err(C::NAME);
+        assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+    }
+    check::<Cbor>();
+    check::<Json>();
+    check::<MsgPack>();
+    check::<Pickle>();
+    check::<Postcard>();
+}
+
 /// They need no bytes, so that their number is not limited by those that are there.
 #[test]
 fn entries_of_no_bytes_are_counted() {

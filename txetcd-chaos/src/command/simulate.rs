@@ -6,17 +6,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::ValueEnum as _;
+use rustix::time::{ClockId, clock_gettime};
 use txetcd_chaos::history;
 use txetcd_chaos::simulate::{Run, Workload, simulate};
 
-/// A run takes milliseconds. One that takes this long never ends.
-const HANGS: Duration = Duration::from_secs(120);
+/// A run takes milliseconds. One during which this program has worked for so long never ends.
+const WORKS: Duration = Duration::from_secs(120);
+/// Nor does one that takes so long. It may be that the machine does something else.
+const WAITS: Duration = Duration::from_secs(1_200);
 
 /// How often it is said how far it is.
 const REPORT: Duration = Duration::from_secs(10);
@@ -58,8 +61,8 @@ struct Total {
     milliseconds: AtomicU64,
 }
 
-/// The seed that a thread runs, and since when.
-type Running = Mutex<Option<(u64, Instant)>>;
+/// The seed that a thread runs, and since when: the time, and the time for which the processor has worked.
+type Running = Mutex<Option<(u64, Instant, Duration)>>;
 
 impl Simulate {
     pub(crate) fn execute(self) -> anyhow::Result<ExitCode> {
@@ -95,9 +98,9 @@ impl Simulate {
                 return Ok(());
             }
             let seed = self.seed + number;
-            set(running, Some((seed, Instant::now())));
+            *lock(running) = Some((seed, Instant::now(), worked()));
             let run = catch_unwind(AssertUnwindSafe(|| simulate(seed, self.only)));
-            set(running, None);
+            *lock(running) = None;
             let Ok(run) = run else {
                 total.failed.fetch_add(1, Ordering::Relaxed);
                 eprintln!("seed {seed}: it panicked\n  {}", replay(seed, self.only));
@@ -159,17 +162,24 @@ fn write(path: &Path, run: &Run) -> std::io::Result<()> {
     file.flush()
 }
 
-fn set(running: &Running, seed: Option<(u64, Instant)>) {
-    *running.lock().unwrap_or_else(PoisonError::into_inner) = seed;
+fn lock(running: &Running) -> MutexGuard<'_, Option<(u64, Instant, Duration)>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For how long the processor has worked for this program.
+fn worked() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Nothing else can be done about a thread that does not come back.
 fn stop_if_it_hangs(running: &Running, only: Option<Workload>) {
-    let running = *running.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((seed, since)) = running
-        && since.elapsed() >= HANGS
+    let running = *lock(running);
+    if let Some((seed, since, before)) = running
+        && (worked() - before >= WORKS || since.elapsed() >= WAITS)
     {
-        eprintln!("seed {seed}: it has not ended for {HANGS:?}\n  {}", replay(seed, only));
+        let took = since.elapsed().as_secs();
+        eprintln!("seed {seed}: it has not ended for {took} s\n  {}", replay(seed, only));
         std::process::exit(1);
     }
 }
