@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use txetcd::{Database, Error, IndexState, Key, KeySet, Op, Persist, Timestamp, Txn};
+use txetcd::{Database, Error, IndexReport, IndexState, Key, KeySet, Op, Persist, Timestamp, Txn};
 
 #[derive(Persist, Clone, Debug, PartialEq)]
 #[pmap(slot = 30, name = "Item")]
@@ -106,6 +106,9 @@ stores! {
         let report = Item::table().verify_indexes(&db).await.unwrap();
         assert_eq!((report.missing, report.stale, report.duplicates), (1, 1, 0), "{report:?}");
         assert!(!report.is_consistent());
+        let mut two = IndexReport::default();
+        (two.stale, two.duplicates) = (1, 1);
+        assert!(!two.is_consistent());
         assert_eq!(Item::table().verify_indexes(&db).repair().await.unwrap().repaired, 1);
         let found = db.read(async |txn| Item::by_code().key(txn, "c1").await).await.unwrap();
         assert_eq!(found, Some(1));
