@@ -17,13 +17,13 @@ struct Plain {
 /// The same with a unique and another index.
 #[derive(Persist, Clone, Debug, PartialEq)]
 #[pmap(slot = 30, name = "Item")]
-struct Item {
+pub(crate) struct Item {
     #[pmap(key)]
-    id: u32,
+    pub(crate) id: u32,
     #[pmap(index(slot = 31, unique))]
-    code: String,
+    pub(crate) code: String,
     #[pmap(index(slot = 32))]
-    colour: String,
+    pub(crate) colour: String,
 }
 
 /// One index less.
@@ -53,7 +53,7 @@ fn plain(id: u32) -> Plain {
     Plain { id, code: format!("c{id}"), colour: ["red", "blue"][id as usize % 2].to_owned() }
 }
 
-fn item(id: u32, code: &str, colour: &str) -> Item {
+pub(crate) fn item(id: u32, code: &str, colour: &str) -> Item {
     Item { id, code: code.to_owned(), colour: colour.to_owned() }
 }
 
@@ -70,15 +70,15 @@ async fn states(db: &Database) -> Vec<(String, IndexState)> {
     tables.into_iter().flat_map(|table| table.indexes).map(|index| (index.name, index.state)).collect()
 }
 
-async fn entries(db: &Database, slot: u16) -> u64 {
+pub(crate) async fn entries(db: &Database, slot: u16) -> u64 {
     db.client().get(KeySet::prefix(slot.to_be_bytes().to_vec())).count_only().await.unwrap().count()
 }
 
-fn raw(slot: u16, rest: &[u8]) -> Vec<u8> {
+pub(crate) fn raw(slot: u16, rest: &[u8]) -> Vec<u8> {
     [&slot.to_be_bytes(), rest].concat()
 }
 
-fn bytes(key: &impl Key) -> Vec<u8> {
+pub(crate) fn bytes(key: &impl Key) -> Vec<u8> {
     let mut bytes = Vec::new();
     key.encode(&mut bytes).unwrap();
     bytes

@@ -2,18 +2,9 @@
 
 use std::time::Duration;
 
-use txetcd::{Database, Error, IndexReport, IndexState, Key, KeySet, Op, Persist, Timestamp, Txn};
+use txetcd::{Database, Error, IndexReport, IndexState, KeySet, Op, Persist, Timestamp, Txn, WriteTxn};
 
-#[derive(Persist, Clone, Debug, PartialEq)]
-#[pmap(slot = 30, name = "Item")]
-struct Item {
-    #[pmap(key)]
-    id: u32,
-    #[pmap(index(slot = 31, unique))]
-    code: String,
-    #[pmap(index(slot = 32))]
-    colour: String,
-}
+use crate::index_changes::{Item, bytes, entries, item, raw};
 
 /// A table before it has an index of many entries for each row.
 #[derive(Persist, Clone, Debug, PartialEq)]
@@ -44,30 +35,11 @@ struct Event {
     name: String,
 }
 
-fn item(id: u32) -> Item {
-    Item { id, code: format!("c{id}"), colour: "red".to_owned() }
-}
-
 async fn fill(db: &Database, rows: u32) {
     for chunk in (0..rows).collect::<Vec<_>>().chunks(25) {
-        db.write(async |txn| chunk.iter().try_for_each(|id| Item::table().put(txn, &item(*id))))
-            .await
-            .unwrap();
+        let put = |txn: &WriteTxn, id: &u32| Item::table().put(txn, &item(*id, &format!("c{id}"), "red"));
+        db.write(async |txn| chunk.iter().try_for_each(|id| put(txn, id))).await.unwrap();
     }
-}
-
-async fn entries(db: &Database, slot: u16) -> u64 {
-    db.client().get(KeySet::prefix(slot.to_be_bytes().to_vec())).count_only().await.unwrap().count()
-}
-
-fn raw(slot: u16, rest: &[u8]) -> Vec<u8> {
-    [&slot.to_be_bytes(), rest].concat()
-}
-
-fn bytes(key: &impl Key) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    key.encode(&mut bytes).unwrap();
-    bytes
 }
 
 stores! {

@@ -190,6 +190,8 @@ fn bytes_of_any_depth_are_refused() {
         refused_as_too_deep::<Json, Node>(&b"{\"next\":".repeat(MANY));
         refused_as_too_deep::<MsgPack, Tree>(&[0x91; MANY]);
         refused_as_too_deep::<MsgPack, Anything>(&[0x91; MANY]);
+        refused_as_too_deep::<MsgPack, Anything>(&[0x81; MANY]);
+        refused_as_too_deep::<MsgPack, Anything>(&[0x81, 0x01].repeat(MANY));
         let lists = [&b"\x80\x02"[..], &[b'('; MANY], &[b'l'; MANY], b"."].concat();
         refused_as_too_deep::<Pickle, Tree>(&lists);
         refused_as_too_deep::<Pickle, Anything>(&lists);

@@ -234,6 +234,10 @@ fn declared_lengths_are_not_believed() {
     assert_eq!(<Postcard as Codec<Vec<()>>>::decode(&units).map(|units| units.len()).ok(), Some(1000));
     assert!(<Postcard as Codec<Vec<()>>>::decode(&[0xff; 9]).is_err());
     assert!(<Postcard as Codec<Vec<()>>>::decode(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).is_err());
+    assert!(
+        <Postcard as Codec<BTreeMap<(), ()>>>::decode(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])
+            .is_err()
+    );
     assert!(<Postcard as Codec<Vec<u64>>>::decode(&[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).is_err());
     assert!(<MsgPack as Codec<Vec<u64>>>::decode(&[0xdd, 0xff, 0xff, 0xff, 0xff, 1]).is_err());
     assert!(<Pickle as Codec<String>>::decode(b"\x80\x02X\xff\xff\xff\xffa.").is_err());
@@ -308,6 +312,64 @@ mod pickle {
         fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
             <[u8; 16]>::deserialize(deserializer).map(Self)
         }
+    }
+
+    #[test]
+    fn opcodes_of_plain_data() {
+        assert_eq!(read::<(u8,)>(b"\x80\x02K\x01\x85.").unwrap(), (1,));
+        assert_eq!(read::<(u8, u8)>(b"\x80\x02K\x01K\x02\x86.").unwrap(), (1, 2));
+        assert_eq!(read::<(u8, u8, u8)>(b"\x80\x02K\x01K\x02K\x03\x87.").unwrap(), (1, 2, 3));
+        // What is appended to what is there.
+        assert_eq!(read::<Vec<u8>>(b"\x80\x02](K\x01K\x02e(K\x03eK\x04a.").unwrap(), [1, 2, 3, 4]);
+        // A memo with numbers of one byte, of four, and without.
+        let memo = b"\x80\x04X\x01\0\0\0aq\x07X\x01\0\0\0br\x08\0\0\0\x86h\x07j\x08\0\0\0\x86\x86.";
+        let pair = || ("a".to_owned(), "b".to_owned());
+        assert_eq!(read::<((String, String), (String, String))>(memo).unwrap(), (pair(), pair()));
+        assert_eq!(read::<(u8, u8)>(b"\x80\x04K\x05\x94h\0\x86.").unwrap(), (5, 5));
+        let largest = [&b"\x80\x02\x8a\x10"[..], &i128::MAX.to_le_bytes(), b"."].concat();
+        assert_eq!(read::<i128>(&largest).unwrap(), i128::MAX);
+        let longer = [&b"\x80\x02\x8a\x11"[..], &i128::MAX.to_le_bytes(), b"\0."].concat();
+        assert!(read::<i128>(&longer).is_err());
+        assert!(read::<[u8; 2]>(b"\x80\x03C\x03abc.").is_err());
+        assert_eq!(read::<[u8; 3]>(b"\x80\x03C\x03abc.").unwrap(), *b"abc");
+    }
+
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Key {
+        Number(u8),
+        Tuple(Vec<Key>),
+    }
+
+    #[test]
+    fn keys_of_the_same_elements_in_other_tuples_are_two() {
+        // ((1, 2), 3) and (1, (2, 3)).
+        let map = b"\x80\x02}(K\x01K\x02\x86K\x03\x86K\x01K\x01K\x02K\x03\x86\x86K\x02u.";
+        assert_eq!(read::<BTreeMap<Key, u8>>(map).unwrap().len(), 2);
+    }
+
+    /// However short the pickle is, there is room for a mebibyte.
+    #[test]
+    fn shared_objects_have_some_room() {
+        let shared = |kind: &[u8], len: usize, times: usize| {
+            let object = [kind, &(len as u32).to_le_bytes(), &vec![b'a'; len]].concat();
+            [b"\x80\x02](", &object[..], b"q\0", &b"h\0".repeat(times), b"e."].concat()
+        };
+        assert_eq!(read::<Vec<String>>(&shared(b"X", 1000, 900)).unwrap().len(), 901);
+        assert!(read::<Vec<String>>(&shared(b"X", 1000, 1100)).is_err());
+        assert_eq!(read::<Vec<Vec<u8>>>(&shared(b"B", 1000, 900)).unwrap().len(), 901);
+        assert!(read::<Vec<Vec<u8>>>(&shared(b"B", 1000, 1100)).is_err());
+    }
+
+    /// A list of the list before twice, thirty times over: what it stands for has a billion elements.
+    #[test]
+    fn shared_lists_are_counted() {
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Lists(Vec<Lists>);
+        let doubled = |times| [b"\x80\x02(]q\0", &b"](h\0h\0eq\0".repeat(times)[..], b"l."].concat();
+        assert_eq!(read::<Lists>(&doubled(3)).unwrap().0.len(), 4);
+        let error = read::<Lists>(&doubled(30)).unwrap_err().to_string();
+        assert!(error.contains("too large"), "{error}");
     }
 
     #[test]

@@ -61,8 +61,16 @@ struct Total {
     milliseconds: AtomicU64,
 }
 
-/// The seed that a thread runs, and since when: the time, and the time for which the processor has worked.
-type Running = Mutex<Option<(u64, Instant, Duration)>>;
+/// The run of a thread, from its beginning on.
+#[derive(Clone, Copy)]
+struct Begun {
+    seed: u64,
+    at: Instant,
+    /// For how long the processor had [`worked`] for this program.
+    worked: Duration,
+}
+
+type Running = Mutex<Option<Begun>>;
 
 impl Simulate {
     pub(crate) fn execute(self) -> anyhow::Result<ExitCode> {
@@ -98,7 +106,7 @@ impl Simulate {
                 return Ok(());
             }
             let seed = self.seed + number;
-            *lock(running) = Some((seed, Instant::now(), worked()));
+            *lock(running) = Some(Begun { seed, at: Instant::now(), worked: worked() });
             let run = catch_unwind(AssertUnwindSafe(|| simulate(seed, self.only)));
             *lock(running) = None;
             let Ok(run) = run else {
@@ -162,7 +170,7 @@ fn write(path: &Path, run: &Run) -> std::io::Result<()> {
     file.flush()
 }
 
-fn lock(running: &Running) -> MutexGuard<'_, Option<(u64, Instant, Duration)>> {
+fn lock(running: &Running) -> MutexGuard<'_, Option<Begun>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -175,10 +183,10 @@ fn worked() -> Duration {
 /// Nothing else can be done about a thread that does not come back.
 fn stop_if_it_hangs(running: &Running, only: Option<Workload>) {
     let running = *lock(running);
-    if let Some((seed, since, before)) = running
-        && (worked() - before >= WORKS || since.elapsed() >= WAITS)
+    if let Some(Begun { seed, at, worked: before }) = running
+        && (worked() - before >= WORKS || at.elapsed() >= WAITS)
     {
-        let took = since.elapsed().as_secs();
+        let took = at.elapsed().as_secs();
         eprintln!("seed {seed}: it has not ended for {took} s\n  {}", replay(seed, only));
         std::process::exit(1);
     }
