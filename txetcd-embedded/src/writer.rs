@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use redb::{Durability, WriteTransaction};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +29,10 @@ use crate::storage::tables::Tables;
 const LARGEST_ROUND: usize = 1024;
 /// Log entries that a compaction clears away in one round at least.
 const SWEEP: usize = 512;
+
+/// Commits in memory of which one is made durable. That keeps nothing there, so it is work for nothing; but only then
+/// `redb` forgets the others, and frees what of the last durable state they replaced.
+const DURABLE_IN_MEMORY: u64 = 64;
 
 /// One request to the writer.
 pub(crate) trait Job: Send {
@@ -51,6 +56,8 @@ pub(crate) struct Writer {
     pub(crate) retention: Retention,
     /// Whether a compaction may have left something to clear away.
     pub(crate) sweeping: bool,
+    /// Storage transactions so far.
+    pub(crate) transactions: u64,
 }
 
 enum Wake {
@@ -127,7 +134,7 @@ impl Writer {
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>], expired: &[i64]) -> Result<(), StorageError> {
         let place = Arc::clone(&self.place);
-        let transaction = place.database.begin_write()?;
+        let transaction = self.begin(&place)?;
         let mut batch = Batch::open(&transaction, self.revision, self.compacted)?;
         for &id in expired {
             match apply::revoke(&mut batch, &LeaseRevokeRequest { id }) {
@@ -159,6 +166,15 @@ impl Writer {
             let _ = reply.send(self.defragment());
         }
         Ok(())
+    }
+
+    fn begin(&mut self, place: &Place) -> Result<WriteTransaction, StorageError> {
+        let mut transaction = place.database.begin_write()?;
+        self.transactions += 1;
+        if place.is_memory() && !self.transactions.is_multiple_of(DURABLE_IN_MEMORY) {
+            transaction.set_durability(Durability::None)?;
+        }
+        Ok(transaction)
     }
 
     /// Moves the store to a place without holes. Where that fails, it stays where it is.
@@ -193,10 +209,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Stores what the leases have left. The file is closed when the newest state goes, which holds it.
+    /// Stores what the leases have left, for who opens the file. It is closed when the newest state goes, which holds it.
     fn close(self) {
         let leases = self.shared.clock.remaining();
         if self.shared.broken.get().is_none()
+            && !self.place.is_memory()
             && !leases.is_empty()
             && let Err(error) = self.store_remaining(&leases)
         {
@@ -205,8 +222,7 @@ impl Writer {
     }
 
     fn store_remaining(&self, leases: &[(i64, i64, Duration)]) -> Result<(), StorageError> {
-        let place = Arc::clone(&self.place);
-        let transaction = place.database.begin_write()?;
+        let transaction = self.place.database.begin_write()?;
         let mut batch = Batch::open(&transaction, self.revision, self.compacted)?;
         apply::store_remaining(&mut batch, leases)?;
         batch.finish()?;

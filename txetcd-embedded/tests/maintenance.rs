@@ -141,6 +141,22 @@ async fn defragmenting_gives_space_back_and_keeps_everything_else() {
 }
 
 #[tokio::test]
+async fn a_store_in_memory_takes_the_room_of_what_was_overwritten() {
+    let store = Store::memory().unwrap();
+    let mut client = client(&store).await;
+    let mut sizes = Vec::new();
+    for round in 0..12 {
+        for number in 0..100 {
+            client.put(format!("key {number:04}"), vec![round; 20_000], None).await.unwrap();
+        }
+        let newest = client.status().await.unwrap().header().unwrap().revision();
+        client.compact(newest, None).await.unwrap();
+        sizes.push(client.status().await.unwrap().db_size());
+    }
+    assert!(sizes[11] <= 2 * sizes[1], "{sizes:?}");
+}
+
+#[tokio::test]
 async fn a_watch_goes_on_over_a_defragmentation() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();

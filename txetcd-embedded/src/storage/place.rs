@@ -37,6 +37,11 @@ pub(crate) struct Bytes {
 }
 
 impl Place {
+    /// Whether nobody can open it again.
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self.location, Location::Memory(_))
+    }
+
     /// The bytes that it takes, or 0 where that cannot be told.
     pub(crate) fn size(&self) -> u64 {
         match &self.location {
