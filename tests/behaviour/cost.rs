@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::store::{Account, Store, User, user};
-use txetcd::{Database, Error};
+use txetcd::{Database, Error, KeySet};
 
 /// Counts the requests of a transaction, of which there must have been others before: the first one of a
 /// process also asks for its lease.
@@ -29,6 +29,12 @@ async fn warm_up(store: &Store, db: &Database) {
         let warm = async { while requests(db, rewrite).await > 1 {} };
         tokio::time::timeout(Duration::from_secs(30), warm).await.expect("the tables are cached");
     }
+}
+
+/// When each lane was last written to.
+async fn lanes(db: &Database) -> Vec<i64> {
+    let lanes = db.client().get(KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+    lanes.kvs().iter().map(|lane| lane.mod_revision()).collect()
 }
 
 stores! {
@@ -68,6 +74,7 @@ stores! {
         .await;
         assert_eq!(together, 1);
 
+        let before = lanes(&db).await;
         let of_every_kind = requests(&db, async || {
             db.write(async |txn| {
                 tokio::try_join!(users.get(txn, "a"), users.all(txn).collect(), users.all(txn).keys())
@@ -76,6 +83,7 @@ stores! {
         })
         .await;
         assert_eq!(of_every_kind, 1, "one that reads the rows, or that validates what the cache has");
+        assert_eq!(lanes(&db).await, before, "a validation is no write");
 
         assert_eq!(requests(&db, async || db.write(async |_| Ok::<_, Error>(())).await).await, 0);
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::cost::requests;
 use crate::faults::{Script, balance};
+use crate::phantoms::{MANY, disturbed, sum};
 use crate::store::{Account, Store, User, user};
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, poll};
@@ -147,6 +148,19 @@ async fn transactions_that_do_not_meet_travel_together_as_well() {
         for id in 1..=60 {
             assert_eq!(balance(&db, id).await, 1);
         }
+    }
+}
+
+#[tokio::test]
+async fn deletions_that_travel_together_are_noticed_by_who_scanned() {
+    let delete = async |db: &Database, id| db.write(async |txn| Account::table().delete(txn, &id)).await;
+    for store in [Store::cached(), Store::memory()] {
+        disturbed(&store, MANY, sum, async |other| {
+            delete(other, 200_000).await.unwrap();
+            let cost = requests(other, async || tokio::try_join!(delete(other, 8), delete(other, 10))).await;
+            assert_eq!(cost, 1);
+        })
+        .await;
     }
 }
 

@@ -6,7 +6,7 @@ use crate::store::{Account, Store};
 use txetcd::{Database, Error};
 
 /// More rows than etcd takes conditions in one transaction.
-const MANY: u32 = 400;
+pub(crate) const MANY: u32 = 400;
 const FEW: u32 = 10;
 
 async fn fill(db: &Database, count: u32) {
@@ -22,7 +22,7 @@ async fn fill(db: &Database, count: u32) {
 
 /// Runs a transaction that reads, is disturbed by another connection in its first run, and writes what it
 /// read. It must have run twice, and have written what is true after the disturbance.
-async fn disturbed(
+pub(crate) async fn disturbed(
     store: &Store,
     rows: u32,
     read: impl AsyncFn(&txetcd::WriteTxn) -> txetcd::Result<i64>,
@@ -73,7 +73,7 @@ async fn replace(db: &Database) {
     .unwrap();
 }
 
-async fn sum(txn: &txetcd::WriteTxn) -> txetcd::Result<i64> {
+pub(crate) async fn sum(txn: &txetcd::WriteTxn) -> txetcd::Result<i64> {
     Ok(Account::table().range(txn, ..100_000).collect().await?.iter().map(|account| account.balance).sum())
 }
 
