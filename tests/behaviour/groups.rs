@@ -3,7 +3,7 @@
 //! Where requests are counted there is one thread, so that all have finished before anything is sent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::store::{Account, Store, User, user};
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, poll};
 use tokio::runtime::Runtime;
-use txetcd::{Change, Database, Error, KeySet, Persist};
+use tokio::sync::Barrier;
+use txetcd::{Change, Database, Error, KeySet, Persist, WriteTxn};
 use txetcd_core::client::Fault;
 
 /// Longer than anything here takes.
@@ -153,10 +154,26 @@ async fn transactions_that_do_not_meet_travel_together_as_well() {
 
 #[tokio::test]
 async fn deletions_that_travel_together_are_noticed_by_who_scanned() {
-    let delete = async |db: &Database, id| db.write(async |txn| Account::table().delete(txn, &id)).await;
+    let accounts = Account::table();
+    let delete = async |db: &Database, id| db.write(async |txn| accounts.delete(txn, &id)).await;
     for store in [Store::cached(), Store::memory()] {
+        let third = store.connect().await;
         disturbed(&store, MANY, sum, async |other| {
-            delete(other, 200_000).await.unwrap();
+            // Two that are disturbed, so that those after them are units of their own.
+            let (ready, runs) = (Barrier::new(2), AtomicUsize::new(0));
+            let put = async |id| {
+                let read_and_put = async |txn: &WriteTxn| {
+                    accounts.get(txn, &id).await?;
+                    if runs.fetch_add(1, Ordering::Relaxed) < 2 {
+                        add(&third, id).await?;
+                        ready.wait().await;
+                    }
+                    accounts.put(txn, &Account { id, balance: 0 })
+                };
+                other.write(read_and_put).await
+            };
+            tokio::try_join!(put(200_000), put(200_001)).unwrap();
+            assert!(runs.into_inner() >= 4);
             let cost = requests(other, async || tokio::try_join!(delete(other, 8), delete(other, 10))).await;
             assert_eq!(cost, 1);
         })
