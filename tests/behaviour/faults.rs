@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::random::Random;
 use crate::store::{Account, Store};
-use txetcd::{Database, Error};
+use txetcd::{Database, Error, KeySet};
 use txetcd_core::client::{Fault, Faults};
 
 /// Faults of a fixed kind for the next requests to one method, or drawn from a seed for all of them.
@@ -233,11 +233,32 @@ stores! {
         assert_eq!(balance(&db, 1).await, 1, "it was fenced off");
     }
 
+    async fn a_commit_whose_answer_and_lane_are_lost_is_unknown(store) {
+        let (db, script) = faulty(store, 0).await;
+        let other = store.connect().await;
+        add(&db, 1).await.unwrap();
+        script.push("KV/Txn", Fault::LoseReply);
+        (0..1_000).for_each(|_| script.push("KV/Txn", Fault::LoseRequest));
+        let lose_lane = async {
+            while balance(&other, 1).await < 2 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            other.client().delete(KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+            script.off.store(true, Ordering::Relaxed);
+        };
+        let (outcome, ()) = tokio::join!(add(&db, 1), lose_lane);
+        let error = outcome.unwrap_err();
+        assert!(error.is_commit_unknown(), "{error}");
+        // On another lane it goes on.
+        add(&db, 1).await.unwrap();
+        assert_eq!(balance(&other, 1).await, 3);
+    }
+
     async fn a_lost_session_is_replaced(store) {
         let db = store.connect().await;
         add(&db, 1).await.unwrap();
         // Someone revokes the lease on which the process's lanes hang.
-        let lane = db.client().get(txetcd::KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+        let lane = db.client().get(KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
         let lease = lane.first().expect("a lane").lease();
         assert_ne!(lease, 0);
         let key = lane.first().expect("a lane").key().to_vec();
@@ -273,7 +294,7 @@ stores! {
             assert!(gone.unwrap_err().is_not_found());
         }
         // One of each process.
-        let lanes = db.client().get(txetcd::KeySet::prefix([0xff, 0xff, b'l'])).count_only().await.unwrap();
+        let lanes = db.client().get(KeySet::prefix([0xff, 0xff, b'l'])).count_only().await.unwrap();
         assert_eq!(lanes.count(), 2);
     }
 
@@ -282,7 +303,7 @@ stores! {
         let builder = store.builder().faults(script.faults()).transaction_timeout(Duration::from_millis(500));
         let db = builder.connect().await.unwrap();
         add(&db, 1).await.unwrap();
-        let lane = db.client().get(txetcd::KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+        let lane = db.client().get(KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
         db.client().delete(lane.first().expect("a lane").key()).await.unwrap();
         (0..1_000).for_each(|_| script.push("LeaseGrant", Fault::LoseRequest));
         let began = std::time::Instant::now();
