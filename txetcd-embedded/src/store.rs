@@ -129,15 +129,8 @@ impl Store {
         let broken = OnceLock::new();
         let shared = Shared { cluster_id, member_id, newest, clock, watch_message_bytes, broken };
         let retention = Retention::new(settings.kept_revisions);
-        let writer = |shared| Writer {
-            place,
-            shared,
-            revision,
-            compacted,
-            retention,
-            sweeping: true,
-            transactions: 0,
-        };
+        let writer =
+            |shared| Writer { place, shared, revision, compacted, retention, sweeping: true, commits: 0 };
         let engine = Engine::start(shared, writer, home).map_err(|error| OpenError::thread(path, error))?;
         Ok(Self { engine: Arc::new(engine) })
     }

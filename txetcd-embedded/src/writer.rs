@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redb::{Durability, WriteTransaction};
+use redb::Durability;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Instant, timeout_at};
@@ -56,8 +56,8 @@ pub(crate) struct Writer {
     pub(crate) retention: Retention,
     /// Whether a compaction may have left something to clear away.
     pub(crate) sweeping: bool,
-    /// Storage transactions so far.
-    pub(crate) transactions: u64,
+    /// Storage transactions that were committed so far.
+    pub(crate) commits: u64,
 }
 
 enum Wake {
@@ -134,7 +134,7 @@ impl Writer {
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>], expired: &[i64]) -> Result<(), StorageError> {
         let place = Arc::clone(&self.place);
-        let transaction = self.begin(&place)?;
+        let mut transaction = place.database.begin_write()?;
         let mut batch = Batch::open(&transaction, self.revision, self.compacted)?;
         for &id in expired {
             match apply::revoke(&mut batch, &LeaseRevokeRequest { id }) {
@@ -157,6 +157,10 @@ impl Writer {
         let mut finished = batch.finish()?;
         let defragment = std::mem::take(&mut finished.defragment);
         if finished.dirty {
+            self.commits += 1;
+            if place.is_memory() && !self.commits.is_multiple_of(DURABLE_IN_MEMORY) {
+                transaction.set_durability(Durability::None)?;
+            }
             transaction.commit()?;
             self.publish(finished)?;
         } else {
@@ -166,15 +170,6 @@ impl Writer {
             let _ = reply.send(self.defragment());
         }
         Ok(())
-    }
-
-    fn begin(&mut self, place: &Place) -> Result<WriteTransaction, StorageError> {
-        let mut transaction = place.database.begin_write()?;
-        self.transactions += 1;
-        if place.is_memory() && !self.transactions.is_multiple_of(DURABLE_IN_MEMORY) {
-            transaction.set_durability(Durability::None)?;
-        }
-        Ok(transaction)
     }
 
     /// Moves the store to a place without holes. Where that fails, it stays where it is.
