@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::faults::lanes;
 use crate::store::{Account, Store, User, user};
-use txetcd::{Database, Error, KeySet};
+use txetcd::{Database, Error};
 
 /// Counts the requests of a transaction, of which there must have been others before: the first one of a
 /// process also asks for its lease.
@@ -32,8 +33,8 @@ async fn warm_up(store: &Store, db: &Database) {
 }
 
 /// When each lane was last written to.
-async fn lanes(db: &Database) -> Vec<i64> {
-    let lanes = db.client().get(KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+async fn written(db: &Database) -> Vec<i64> {
+    let lanes = db.client().get(lanes()).await.unwrap();
     lanes.kvs().iter().map(|lane| lane.mod_revision()).collect()
 }
 
@@ -74,7 +75,7 @@ stores! {
         .await;
         assert_eq!(together, 1);
 
-        let before = lanes(&db).await;
+        let before = written(&db).await;
         let of_every_kind = requests(&db, async || {
             db.write(async |txn| {
                 tokio::try_join!(users.get(txn, "a"), users.all(txn).collect(), users.all(txn).keys())
@@ -83,7 +84,7 @@ stores! {
         })
         .await;
         assert_eq!(of_every_kind, 1, "one that reads the rows, or that validates what the cache has");
-        assert_eq!(lanes(&db).await, before, "a validation is no write");
+        assert_eq!(written(&db).await, before, "a validation is no write");
 
         assert_eq!(requests(&db, async || db.write(async |_| Ok::<_, Error>(())).await).await, 0);
 

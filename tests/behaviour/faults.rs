@@ -97,6 +97,11 @@ async fn impatient(store: &Store) -> (Database, Arc<Script>) {
     (builder.connect().await.unwrap(), script)
 }
 
+/// The lanes of all processes.
+pub(crate) fn lanes() -> KeySet {
+    KeySet::prefix([0xff, 0xff, b'l'])
+}
+
 /// Adds 1 to an account, which need not be there.
 pub(crate) async fn add(db: &Database, id: u32) -> Result<(), Error> {
     let accounts = Account::table();
@@ -243,7 +248,7 @@ stores! {
             while balance(&other, 1).await < 2 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            other.client().delete(KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+            other.client().delete(lanes()).await.unwrap();
             script.off.store(true, Ordering::Relaxed);
         };
         let (outcome, ()) = tokio::join!(add(&db, 1), lose_lane);
@@ -258,7 +263,7 @@ stores! {
         let db = store.connect().await;
         add(&db, 1).await.unwrap();
         // Someone revokes the lease on which the process's lanes hang.
-        let lane = db.client().get(KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+        let lane = db.client().get(lanes()).await.unwrap();
         let lease = lane.first().expect("a lane").lease();
         assert_ne!(lease, 0);
         let key = lane.first().expect("a lane").key().to_vec();
@@ -294,7 +299,7 @@ stores! {
             assert!(gone.unwrap_err().is_not_found());
         }
         // One of each process.
-        let lanes = db.client().get(KeySet::prefix([0xff, 0xff, b'l'])).count_only().await.unwrap();
+        let lanes = db.client().get(lanes()).count_only().await.unwrap();
         assert_eq!(lanes.count(), 2);
     }
 
@@ -303,7 +308,7 @@ stores! {
         let builder = store.builder().faults(script.faults()).transaction_timeout(Duration::from_millis(500));
         let db = builder.connect().await.unwrap();
         add(&db, 1).await.unwrap();
-        let lane = db.client().get(KeySet::prefix([0xff, 0xff, b'l'])).await.unwrap();
+        let lane = db.client().get(lanes()).await.unwrap();
         db.client().delete(lane.first().expect("a lane").key()).await.unwrap();
         (0..1_000).for_each(|_| script.push("LeaseGrant", Fault::LoseRequest));
         let began = std::time::Instant::now();
