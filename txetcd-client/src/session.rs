@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::coordination::Fence;
 use crate::error::{Error, Kind, Result};
 use crate::lease::Lease;
+use crate::transport::endpoints::send_to;
 
 /// A lease that is kept alive until the last clone of the session is dropped; then it is revoked.
 #[derive(Debug, Clone)]
@@ -128,6 +129,7 @@ async fn keep_alive(
 ) {
     let beat = lease.ttl() / 3;
     let mut stream = None;
+    let mut endpoint = client.endpoint_index();
     let mut pause = beat;
     loop {
         let until = (*alive_until.borrow()).unwrap_or_else(Instant::now);
@@ -136,14 +138,18 @@ async fn keep_alive(
             _ = &mut stopped => break,
             () = tokio::time::sleep(pause.min(until.duration_since(Instant::now()))) => {}
         }
-        let (sent, endpoint) = (Instant::now(), client.endpoint_index());
+        let sent = Instant::now();
         if sent >= until {
             break;
         }
+        if stream.is_none() {
+            endpoint = client.endpoint_index();
+        }
+        let refreshed = send_to(endpoint, refresh(&client, &lease, &mut stream));
         let answer = tokio::select! {
             biased;
             _ = &mut stopped => break,
-            answer = tokio::time::timeout(beat, refresh(&client, &lease, &mut stream)) => answer,
+            answer = tokio::time::timeout(beat, refreshed) => answer,
         };
         match answer {
             Ok(Ok(seconds)) => {

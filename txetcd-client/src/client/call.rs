@@ -9,6 +9,7 @@ use super::{Client, deadline_after};
 use crate::error::{Error, Kind, Result, status};
 use crate::identity::Answer;
 use crate::teeth::{Bug, planted};
+use crate::transport::endpoints::send_to;
 
 /// What may be done with a request whose answer was lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl Client {
                 }
                 Repeat::IfNotApplied => deadline,
             };
-            let mut error = match tokio::time::timeout_at(attempt, send()).await {
+            let mut error = match tokio::time::timeout_at(attempt, send_to(index, send())).await {
                 Ok(Ok(answer)) => match self.accept(&answer, repeat, seen, stale, index)? {
                     Accepted::Yes => return Ok(answer),
                     Accepted::Stale(error) => {
@@ -67,7 +68,8 @@ impl Client {
                 Ok(Err(error)) if !authenticated && status::is_stale_token(&error) => {
                     // etcd refused it before doing anything.
                     authenticated = true;
-                    let refreshed = tokio::time::timeout_at(deadline, self.0.etcd.refresh_token()).await;
+                    let refresh = send_to(index, self.0.etcd.refresh_token());
+                    let refreshed = tokio::time::timeout_at(deadline, refresh).await;
                     match refreshed {
                         Ok(Ok(())) => continue,
                         Ok(Err(error)) => status::typed(error, self.endpoint_at(index)).settled(),

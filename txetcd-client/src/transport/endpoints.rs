@@ -4,6 +4,9 @@
 //! answer moves on to the next one; what failed is not sent again here, because only the caller knows whether
 //! that is safe.
 //!
+//! A request goes to the endpoint that its sender chose ([`send_to`]), and to no other that has come into use since: the
+//! sender names the endpoint in its errors, and leaves it when it fails.
+//!
 //! A member that failed is asked in the background until it answers ([`probe`](super::probe)), and not used before,
 //! unless all have failed.
 
@@ -19,6 +22,28 @@ use tower::util::Oneshot;
 use tower::{BoxError, Service, ServiceExt as _};
 
 use super::{Request, Response, probe};
+
+tokio::task_local! {
+    /// The place of the endpoint to which the requests go that are being made.
+    static CHOSEN: usize;
+}
+
+/// Has the requests that `sending` makes go to the endpoint at this place.
+pub(crate) fn send_to<F: Future>(index: usize, sending: F) -> impl Future<Output = F::Output> {
+    CHOSEN.scope(index, sending)
+}
+
+/// `sending` for another task, to the endpoint that was chosen in this one.
+#[cfg(feature = "fault-injection")]
+pub(super) fn in_another_task<F: Future>(sending: F) -> impl Future<Output = F::Output> {
+    let chosen = CHOSEN.try_get().ok();
+    async move {
+        match chosen {
+            Some(index) => send_to(index, sending).await,
+            None => sending.await,
+        }
+    }
+}
 
 /// The endpoints of a client, shared by its clones.
 #[derive(Clone)]
@@ -116,7 +141,8 @@ impl Service<Request> for Endpoints {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let channel = self.0.members[self.index()].channel.clone();
+        let index = CHOSEN.try_get().unwrap_or_else(|_| self.index());
+        let channel = self.0.members[index].channel.clone();
         channel.oneshot(request).map_err(BoxError::from)
     }
 }
@@ -128,6 +154,39 @@ mod tests {
     use tokio::runtime::Handle;
 
     use super::{Channel, Endpoints, next};
+    #[cfg(feature = "fault-injection")]
+    use super::{Request, in_another_task, send_to};
+
+    #[cfg(feature = "fault-injection")]
+    #[tokio::test]
+    async fn a_request_goes_to_the_endpoint_that_was_chosen_for_it() {
+        use tokio::net::TcpListener;
+        use tower::Service as _;
+
+        let used = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let chosen = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for in_this_task in [true, false] {
+            let members = [&used, &chosen].map(|listener| {
+                let url = format!("http://{}", listener.local_addr().unwrap());
+                (url.clone(), Channel::from_shared(url).unwrap().connect_lazy())
+            });
+            let mut endpoints = Endpoints::new(members.into());
+            assert_eq!(endpoints.index(), 0);
+            let sending = async move { endpoints.call(Request::default()).await };
+            let sent = send_to(1, async move {
+                if in_this_task {
+                    sending.await
+                } else {
+                    tokio::spawn(in_another_task(sending)).await.unwrap()
+                }
+            });
+            tokio::select! {
+                _ = chosen.accept() => {}
+                _ = used.accept() => panic!("it went to the endpoint in use"),
+                answer = sent => panic!("{answer:?}"),
+            }
+        }
+    }
 
     #[tokio::test]
     async fn nobody_is_asked_any_more_once_the_endpoints_are_gone() {

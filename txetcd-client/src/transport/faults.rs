@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 use tonic::body::Body;
 use tower::{BoxError, Service, ServiceExt as _};
 
+use super::endpoints::in_another_task;
 use super::{Request, Response, Transport};
 
 /// Decides what happens to each request.
@@ -69,11 +70,11 @@ impl Faulty {
             return self.below.call(request);
         }
         let below = self.below.clone();
-        let delivered = tokio::spawn(async move {
+        let delivered = tokio::spawn(in_another_task(async move {
             tokio::time::sleep(delay).await;
             // The caller awaited readiness on another clone, so `oneshot` asks again.
             below.oneshot(request).await
-        });
+        }));
         Box::pin(async move { delivered.await? })
     }
 }

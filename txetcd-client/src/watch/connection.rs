@@ -16,6 +16,7 @@ use super::Request;
 use crate::client::Client;
 use crate::error::{Error, Kind, Result, status};
 use crate::key_set::KeySet;
+use crate::transport::endpoints::send_to;
 
 /// How long a stream may be silent until it is asked whether it lives.
 const QUIET: Duration = Duration::from_secs(5);
@@ -40,9 +41,10 @@ pub(super) enum Message {
 }
 
 impl Connection {
-    /// Opens a stream to the endpoint in use. Returns with it the revision after which it begins if `from` is 0.
+    /// Opens a stream to this endpoint. Returns with it the revision after which it begins if `from` is 0.
     pub(super) async fn open(
         client: &Client,
+        endpoint: usize,
         request: &Request,
         from: i64,
         patience: Duration,
@@ -61,8 +63,8 @@ impl Connection {
         options = options.with_filters(
             filters.into_iter().filter_map(|(wanted, filter)| wanted.then_some(filter)).collect::<Vec<_>>(),
         );
-        let endpoint = client.endpoint_index();
-        let stream = client.inner().watch.clone().watch(key, Some(options)).await;
+        let mut watch = client.inner().watch.clone();
+        let stream = send_to(endpoint, watch.watch(key, Some(options))).await;
         let stream = stream.map_err(|error| status::typed(error, client.endpoint_at(endpoint)).settled())?;
         let mut connection = Self { stream, client: client.clone(), endpoint, watch_id: 0, patience };
         let created = connection.receive().await?;

@@ -122,7 +122,8 @@ impl Feed {
             Err(error) => return Err(error),
         }
         let endpoint = self.client.endpoint_index();
-        let open = Connection::open(&self.client, &self.request, self.assembler.next(), self.patience);
+        let (from, patience) = (self.assembler.next(), self.patience);
+        let open = Connection::open(&self.client, endpoint, &self.request, from, patience);
         let timeout = self.client.inner().request_timeout;
         let opened = match tokio::time::timeout(timeout, open).await {
             Ok(opened) => opened,
