@@ -7,6 +7,7 @@ use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Compare, Error, Hold};
 
 use super::bookkeeping::{catalogue_key, slot_of};
+use super::bounds::Bounds;
 use super::naming::Tables;
 use super::read_set::{Mark, ReadSet};
 use super::write_set::{Own, WriteSet};
@@ -97,19 +98,19 @@ impl Attempt {
 
     /// About how many bytes its commit has, if a namespace of so many is put in front of its keys.
     pub(crate) fn size(&self, namespace: usize) -> usize {
-        /// Tags and lengths of the messages around the keys and values of an operation.
-        const FRAMING: usize = 24;
+        /// Tags, lengths and numbers beside the keys and values of an operation.
+        const FRAMING: usize = 34;
+        /// No key of the catalogue or of a table's generation is longer.
+        const BOOKKEEPING: usize = 5;
         let each = FRAMING + 2 * namespace;
         let Self { reads, writes, schemas, locks, .. } = self;
         // Each is guarded, and asked for after a refusal.
         let keys = reads.keys.keys().map(Vec::as_slice).chain(self.required());
         let rows = reads.ranges.iter().flat_map(|range| range.rows.keys().map(Vec::as_slice));
-        let read: usize = keys.chain(rows).map(|key| 2 * (key.len() + each)).sum();
-        let ranges: usize = reads
-            .ranges
-            .iter()
-            .map(|range| 2 * (range.bounds.start.len() + range.bounds.end.len() + each))
-            .sum();
+        let locked = locks.iter().map(Hold::key);
+        let read: usize = keys.chain(rows).chain(locked).map(|key| 2 * (key.len() + each)).sum();
+        let bounds = |bounds: &Bounds| bounds.start.len() + bounds.end.len() + each;
+        let ranges: usize = reads.ranges.iter().map(|range| 2 * bounds(&range.bounds)).sum();
         let written = writes.rows().map(|(key, own)| {
             let value = match own {
                 Own::Put(put) => put.value.len(),
@@ -117,8 +118,9 @@ impl Attempt {
             };
             key.len() + value + each
         });
-        let locks: usize = locks.iter().map(|lock| 2 * (lock.key().len() + each)).sum();
-        read + ranges + locks + written.sum::<usize>() + 3 * each * (schemas.len() + writes.cleared().len())
+        let written: usize = written.chain(writes.cleared().iter().map(bounds)).sum();
+        let bookkeeping = (2 * schemas.len() + self.generations().len()) * (BOOKKEEPING + each);
+        read + ranges + written + bookkeeping
     }
 
     /// Whether there is nothing to be done about it: what was read from the store is a snapshot.

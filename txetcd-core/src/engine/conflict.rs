@@ -193,7 +193,6 @@ impl Findings {
                 }
                 if conflict.keys.is_empty() {
                     conflict.keys = touched(attempt);
-                    conflict.changes = None;
                 }
                 conflict.keys.truncate(NAMED_KEYS);
                 Verdict::Changed(Box::new(conflict))
@@ -309,4 +308,197 @@ fn difference<'a>(
         both.entry(key).or_default()[1] = revision;
     }
     both.into_iter().filter(|(_, [was, is])| was != is).map(|(key, [_, is])| (key, is)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::attempt::{SchemaGuard, Source};
+    use crate::engine::read_set::{ReadSet, provisional};
+    use crate::engine::schema::Unindexed;
+    use crate::engine::write_set::{NewRow, WriteSet};
+
+    /// As of when the store answers.
+    const NOW: i64 = 100;
+    const SLOT: u16 = 1;
+    static TABLE: Unindexed = Unindexed { name: "Rows", cached: false };
+
+    fn key(n: u8) -> Vec<u8> {
+        [&SLOT.to_be_bytes()[..], &[b'a' + n]].concat()
+    }
+
+    fn row(n: u8, revision: i64) -> KeyValue {
+        KeyValue::provisional(key(n), b"value".to_vec(), 0, revision)
+    }
+
+    fn mark(revision: i64) -> Mark {
+        Mark { mod_revision: revision, lease: 0, size: 7, is_present: true }
+    }
+
+    fn range() -> Bounds {
+        Bounds::new(key(2), key(9))
+    }
+
+    /// It has read key 0 and that there is no key 1, scanned keys 2 and 3, inserts key 20, and is guarded by the catalogue.
+    fn attempt() -> Attempt {
+        let mut reads = ReadSet::default();
+        reads.add_key(key(0), mark(50));
+        reads.add_key(key(1), Mark::ABSENT);
+        reads.add_range(range(), [(key(2), mark(52)), (key(3), mark(53))].into());
+        let mut writes = WriteSet::default();
+        writes.insert(key(20), NewRow::unindexed(Vec::new())).unwrap();
+        let mut tables = Tables::default();
+        tables.enlist(SLOT, &TABLE);
+        let schemas = [SchemaGuard { slot: SLOT, mod_revision: 7 }].into_iter().collect();
+        Attempt {
+            revision: Some(60),
+            source: Source::Store,
+            reads,
+            writes,
+            tables,
+            schemas,
+            locks: Vec::new(),
+        }
+    }
+
+    /// All questions about that attempt, and what the store answers if nothing has changed.
+    fn answers() -> Vec<(Question, Vec<KeyValue>)> {
+        vec![
+            (Question::Schema(SLOT), vec![KeyValue::provisional(catalogue_key(SLOT), Vec::new(), 0, 7)]),
+            (Question::Key(key(20)), vec![]),
+            (Question::Key(key(0)), vec![row(0, 50)]),
+            (Question::Key(key(1)), vec![]),
+            (Question::Range(range(), 16), vec![row(2, 52), row(3, 53)]),
+        ]
+    }
+
+    fn verdict(answers: Vec<(Question, Vec<KeyValue>)>, attempt: &Attempt, alone: bool) -> Verdict {
+        let (questions, rows) = answers.into_iter().unzip();
+        Findings::new(NOW, questions, rows).verdict(attempt, &Committed::default(), alone)
+    }
+
+    fn changed(answers: Vec<(Question, Vec<KeyValue>)>) -> Conflict {
+        match verdict(answers, &attempt(), false) {
+            Verdict::Changed(conflict) => *conflict,
+            Verdict::Unchanged => panic!("unchanged"),
+            Verdict::Violated(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn who_was_refused_with_others_and_finds_nothing_changed_is_sent_again() {
+        assert!(matches!(verdict(answers(), &attempt(), false), Verdict::Unchanged));
+        let Verdict::Changed(alone) = verdict(answers(), &attempt(), true) else {
+            panic!("something has changed and changed back")
+        };
+        assert!(alone.changes.is_none() && alone.changed.is_empty());
+        assert!(!alone.keys.is_empty(), "the message names what was read");
+    }
+
+    #[test]
+    fn what_could_not_be_asked_may_have_changed() {
+        for left_out in 0..answers().len() {
+            let mut answers = answers();
+            let (question, _) = answers.remove(left_out);
+            let conflict = changed(answers);
+            assert!(conflict.changes.is_none(), "{question:?}: not all changes are known");
+            assert_eq!(conflict.revision, Some(NOW));
+        }
+    }
+
+    #[test]
+    fn of_a_range_that_was_cut_the_rest_is_unknown() {
+        let mut attempt = attempt();
+        attempt.reads.ranges[0].rows.insert(key(5), mark(55));
+        let mut answers = answers();
+        answers[4].0 = Question::Range(range(), 2);
+        let Verdict::Changed(conflict) = verdict(answers, &attempt, false) else {
+            panic!("not all is known")
+        };
+        assert!(conflict.changes.is_none() && conflict.changed.is_empty());
+        let (covered, _) = conflict.known.page(&range(), false).unwrap();
+        assert_eq!(covered, Bounds::new(key(2), after(&key(3))));
+    }
+
+    #[test]
+    fn a_row_that_is_there_ends_an_insert_if_all_else_is_as_it_was_read() {
+        let there = || {
+            let mut answers = answers();
+            answers[1].1 = vec![row(20, 70)];
+            answers
+        };
+        let Verdict::Violated(error) = verdict(there(), &attempt(), true) else { panic!("it is there") };
+        assert!(error.is_already_exists() && error.to_string().contains("Rows (slot 1)"), "{error}");
+        for left_out in [0, 2, 3, 4] {
+            let mut answers = there();
+            answers.remove(left_out);
+            let conflict = changed(answers);
+            assert!(conflict.keys[0].contains("\"u\"") && conflict.changes.is_none(), "{:?}", conflict.keys);
+        }
+        let mut answers = there();
+        answers[2].1 = vec![row(0, 80)];
+        let conflict = changed(answers);
+        assert_eq!(conflict.changed, [key(0)]);
+        // The next attempt has been told of both.
+        assert!(conflict.known.key(&key(20)).unwrap().is_some());
+        assert_eq!(conflict.known.key(&key(0)).unwrap().unwrap().mod_revision(), 80);
+    }
+
+    #[test]
+    fn what_changed_is_told_and_what_was_found_is_known() {
+        let mut answers = answers();
+        answers[0].1 = vec![KeyValue::provisional(catalogue_key(SLOT), Vec::new(), 0, 90)];
+        answers[2].1 = vec![];
+        answers[3].1 = vec![row(1, 91)];
+        // One scanned row is gone, one is changed, and one is new.
+        answers[4].1 = vec![row(3, 92), row(4, 93)];
+        let conflict = changed(answers);
+        assert_eq!(conflict.changed, [catalogue_key(SLOT), key(0), key(1), key(2), key(3), key(4)]);
+        assert_eq!(conflict.keys.len(), NAMED_KEYS);
+        assert_eq!(conflict.schemas.iter().map(|(slot, _)| *slot).collect::<Vec<_>>(), [SLOT]);
+        let changes = conflict.changes.expect("all were asked");
+        assert_eq!((changes.as_of, changes.written), (NOW, 93));
+        assert_eq!(changes.deleted, [key(0), key(2)]);
+        assert!(conflict.known.key(&key(0)).unwrap().is_none());
+        assert_eq!(conflict.known.key(&key(1)).unwrap().unwrap().mod_revision(), 91);
+        let (covered, rows) = conflict.known.page(&range(), false).unwrap();
+        assert_eq!((covered, rows.len()), (range(), 2));
+    }
+
+    #[test]
+    fn what_another_of_the_plan_is_about_to_write_is_not_a_change() {
+        let mut attempt = attempt();
+        attempt.reads.add_key(key(0), mark(provisional(5)));
+        let range = &mut attempt.reads.ranges[0].rows;
+        range.insert(key(3), mark(provisional(5)));
+        range.insert(key(4), Mark::deleted_by(5));
+        let asked = || {
+            let mut answers = answers();
+            answers.remove(2);
+            answers[3].1 = vec![row(2, 52), row(3, 53), row(4, 54)];
+            answers
+        };
+        assert!(matches!(verdict(asked(), &attempt, false), Verdict::Unchanged));
+        // Since it relies on another, it does not end by what is there.
+        let mut answers = asked();
+        answers[1].1 = vec![row(20, 70)];
+        assert!(matches!(verdict(answers, &attempt, false), Verdict::Changed(_)));
+        // Once that has committed, its row is one like others.
+        let committed = Committed::from_iter([(5, 54)]);
+        let (questions, rows) = asked().into_iter().unzip();
+        let found = Findings::new(NOW, questions, rows).verdict(&attempt, &committed, false);
+        let Verdict::Changed(conflict) = found else { panic!("another has written since") };
+        assert_eq!(conflict.changed, [key(3), key(4)]);
+    }
+
+    #[test]
+    fn changes_that_are_put_together_have_all_of_both() {
+        let one = Changes { as_of: 5, written: 3, deleted: vec![key(1)] };
+        let other = Changes { as_of: 4, written: 4, deleted: vec![key(2)] };
+        for (mut all, more) in [(one.clone(), other.clone()), (other, one)] {
+            all.extend(more);
+            all.deleted.sort();
+            assert_eq!((all.as_of, all.written, all.deleted), (5, 4, vec![key(1), key(2)]));
+        }
+    }
 }

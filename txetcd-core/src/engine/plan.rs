@@ -439,7 +439,7 @@ pub(crate) fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::attempt::{SchemaGuards, Source};
+    use crate::engine::attempt::{SchemaGuard, SchemaGuards, Source};
     use crate::engine::naming::Tables;
     use crate::engine::write_set::{NewRow, WriteSet};
 
@@ -557,6 +557,43 @@ mod tests {
         assert!(error.is_too_large());
         for part in ["200", "128", "--max-txn-ops"] {
             assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_never_taken_for_less_than_its_plan_has() {
+        /// What an empty request has.
+        const AROUND: usize = 24;
+        let mut rng = fastrand::Rng::with_seed(3);
+        for _ in 0..500 {
+            let mut reads = ReadSet::default();
+            (0..rng.u32(..12)).for_each(|n| reads.add_key(key(1, n), mark(5)));
+            for slot in 2..rng.u16(3..6) {
+                let rows = (0..rng.u32(..10)).map(|n| (key(slot, n), mark(7))).collect();
+                reads.add_range(Bounds::new(key(slot, 0), key(slot + 1, 0)), rows);
+            }
+            let mut writes = WriteSet::default();
+            (0..rng.u32(..10)).for_each(|n| writes.delete(key(2, n)));
+            (0..rng.u32(..10))
+                .for_each(|n| writes.put(key(3, n), NewRow::unindexed(vec![1; rng.usize(..99)])));
+            for n in 0..rng.u32(..10) {
+                writes.insert(key(9, n), NewRow::unindexed(vec![])).unwrap();
+            }
+            for slot in 6..rng.u16(7..9) {
+                writes.clear(Bounds::new(key(slot, 0), key(slot + 1, 0)));
+            }
+            let namespace = rng.usize(..9);
+            let schemas = (2..4).map(|slot| SchemaGuard { slot, mod_revision: 1 }).collect();
+            let attempt = Attempt { schemas, ..attempt(reads, writes) };
+            let members = [Arc::new(attempt.clone())];
+            let asked = questions(&members, BUDGET);
+            let Plan { txn, generations } =
+                Plan::of(&members, &Committed::default(), BUDGET).unwrap().asking(&asked);
+            let (size, most) = (txn.request_size(namespace), attempt.size(namespace));
+            assert!(size <= most + AROUND, "{size} bytes, thought {most}: {attempt:?}");
+            // A path has as many operations as the longest of its three parts.
+            let count = txn.op_count().max(generations.len());
+            assert!(count <= attempt.ops(), "{count} operations, thought {}: {attempt:?}", attempt.ops());
         }
     }
 

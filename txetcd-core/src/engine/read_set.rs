@@ -128,3 +128,49 @@ impl ReadSet {
         Some(range.rows.get(key).copied().unwrap_or(Mark::ABSENT))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(slot: u16, n: u8) -> Vec<u8> {
+        [&slot.to_be_bytes()[..], &[n]].concat()
+    }
+
+    fn rows(keys: impl IntoIterator<Item = u8>) -> BTreeMap<Vec<u8>, Mark> {
+        let mark = |n| Mark { mod_revision: n, lease: 0, size: 1, is_present: true };
+        keys.into_iter().map(|n| (key(1, n), mark(n.into()))).collect()
+    }
+
+    #[test]
+    fn pages_of_a_scan_become_one_range_with_all_of_their_rows() {
+        let mut pages = [(0, 4, 1..3), (4, 8, 5..7), (8, 9, 8..9)];
+        for reverse in [false, true] {
+            if reverse {
+                pages.reverse();
+            }
+            let mut reads = ReadSet::default();
+            for (start, end, keys) in pages.clone() {
+                reads.add_range(Bounds::new(key(1, start), key(1, end)), rows(keys));
+            }
+            let [whole] = &reads.ranges[..] else { panic!("{:?}", reads.ranges) };
+            assert_eq!(whole.bounds, Bounds::new(key(1, 0), key(1, 9)));
+            assert_eq!(whole.rows, rows([1, 2, 5, 6, 8]));
+            assert_eq!(reads.mark(&key(1, 6)), Some(rows([6])[&key(1, 6)]));
+            assert_eq!(reads.mark(&key(1, 7)), Some(Mark::ABSENT));
+            assert_eq!(reads.mark(&key(1, 9)), None);
+        }
+    }
+
+    #[test]
+    fn a_range_that_is_read_again_is_one_and_that_of_another_table_is_another() {
+        let mut reads = ReadSet::default();
+        for _ in 0..2 {
+            reads.add_range(Bounds::new(key(1, 0), key(2, 0)), rows([1]));
+        }
+        assert_eq!(reads.ranges.len(), 1);
+        reads.add_range(Bounds::new(key(2, 0), key(2, 9)), BTreeMap::new());
+        reads.add_range(Bounds::new(key(1, 3), key(1, 5)), rows([3]));
+        assert_eq!(reads.ranges.len(), 3);
+    }
+}

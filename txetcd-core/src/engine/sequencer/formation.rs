@@ -120,7 +120,7 @@ struct Cost {
     clears: bool,
 }
 
-/// SlotSet of tables, each once.
+/// The slots of tables, each once.
 #[derive(Default)]
 struct SlotSet(SmallVec<[u16; 4]>);
 
