@@ -394,3 +394,283 @@ impl<'o> Formation<'o> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use fastrand::Rng;
+    use tokio::sync::oneshot;
+    use txetcd_client::{Error, error::Kind};
+
+    use super::*;
+    use crate::engine::attempt::{SchemaGuard, Source};
+    use crate::engine::bookkeeping::{CATALOGUE, slot_of};
+    use crate::engine::leases::Leases;
+    use crate::engine::naming::{Dangling, Tables};
+    use crate::engine::plan::Plan;
+    use crate::engine::read_set::{ReadSet, provisional};
+    use crate::engine::write_set::{NewRow, Own, WriteSet};
+
+    use super::super::numbers::Fate;
+
+    const KEYS: u8 = 40;
+    /// Those that every other access is to.
+    const HOT_KEYS: u8 = 6;
+    /// So small that it matters.
+    const LIMITS: Limits = Limits { ops: 32, bytes: 6_000, namespace: 0 };
+
+    fn key(n: u8) -> Vec<u8> {
+        vec![0, 1, n]
+    }
+
+    /// What is stored, and the members whose order is tested.
+    struct World {
+        rng: Rng,
+        /// Whether nobody reads.
+        is_blind: bool,
+        order: Order,
+        revision: i64,
+        stored: BTreeMap<u8, i64>,
+    }
+
+    /// The keys, by their numbers, that an attempt has read or requires, and those that it writes.
+    fn touched(attempt: &Attempt) -> [BTreeSet<u8>; 2] {
+        let ranges = |ranges: Vec<&Bounds>| -> BTreeSet<u8> {
+            (0..KEYS).filter(|n| ranges.iter().any(|range| range.contains(&key(*n)))).collect()
+        };
+        let mut read = ranges(attempt.reads.ranges.iter().map(|range| &range.bounds).collect());
+        read.extend(attempt.reads.keys.keys().map(Vec::as_slice).chain(attempt.required()).map(|key| key[2]));
+        let mut written = ranges(attempt.writes.cleared().iter().collect());
+        written.extend(attempt.writes.rows().filter(|(key, _)| slot_of(key) == 1).map(|(key, _)| key[2]));
+        [read, written]
+    }
+
+    /// Whether it matters which of two is before the other.
+    fn meet(one: &Attempt, other: &Attempt) -> bool {
+        let ([read, written], [other_read, other_written]) = (touched(one), touched(other));
+        !written.is_disjoint(&other_read)
+            || !other_written.is_disjoint(&read)
+            || !written.is_disjoint(&other_written)
+    }
+
+    impl World {
+        /// A row as one reads it who reads what members are about to write.
+        fn mark(&self, n: u8) -> Mark {
+            let writers = self.order.members.iter().rev();
+            let mut own = writers.filter_map(|(number, member)| {
+                let (_, own) = member.attempt.writes.rows().find(|(row, _)| *row == key(n))?;
+                Some((*number, own))
+            });
+            let present = |mod_revision| Mark { mod_revision, lease: 0, size: 3, is_present: true };
+            match own.next() {
+                Some((number, Own::Put(_))) => present(provisional(number)),
+                Some((number, Own::Deleted)) => Mark::deleted_by(number),
+                None => self.stored.get(&n).map_or(Mark::ABSENT, |revision| present(*revision)),
+            }
+        }
+
+        fn any_key(&mut self) -> u8 {
+            if self.rng.bool() { self.rng.u8(..HOT_KEYS) } else { self.rng.u8(..KEYS) }
+        }
+
+        fn range(&mut self) -> (Bounds, std::ops::Range<u8>) {
+            let start = self.any_key();
+            let end = self.rng.u8(start..KEYS.min(start + HOT_KEYS)) + 1;
+            (Bounds::new(key(start), key(end)), start..end)
+        }
+
+        fn attempt(&mut self) -> Attempt {
+            let (mut reads, mut writes) = (ReadSet::default(), WriteSet::default());
+            let reads_most = if self.is_blind { 1 } else { 3 };
+            for _ in 0..self.rng.u8(..reads_most) {
+                let n = self.any_key();
+                reads.add_key(key(n), self.mark(n));
+            }
+            if !self.is_blind && self.rng.u8(..4) == 0 {
+                let (bounds, within) = self.range();
+                let rows = within.map(|n| (key(n), self.mark(n)));
+                let rows = rows.filter(|(_, mark)| mark.is_present || mark.writer().is_some()).collect();
+                reads.add_range(bounds, rows);
+            }
+            if self.rng.u8(..20) == 0 {
+                let (bounds, _) = self.range();
+                writes.clear(bounds);
+            }
+            for _ in 0..self.rng.u8(..4) {
+                let key = key(self.any_key());
+                let most = if self.rng.u8(..8) == 0 { 1_500 } else { 9 };
+                let row = NewRow::unindexed(vec![0; self.rng.usize(..most)]);
+                match self.rng.u8(..8) {
+                    0 | 1 => writes.delete(key),
+                    2 if reads.mark(&key).is_none_or(|mark| !mark.is_present) => {
+                        drop(writes.insert(key, row))
+                    }
+                    3 => writes.require_present(key, Dangling { row: vec![0, 2, 1], field: "boss" }),
+                    _ => writes.put(key, row),
+                }
+            }
+            if self.rng.u8(..40) == 0 {
+                writes.put([CATALOGUE.to_be_bytes(), [0, 1]].concat(), NewRow::unindexed(Vec::new()));
+            }
+            let schemas = (1..self.rng.u16(1..3)).map(|slot| SchemaGuard { slot, mod_revision: 1 }).collect();
+            let (tables, locks) = (Tables::default(), Vec::new());
+            Attempt {
+                revision: Some(self.revision),
+                source: Source::Cache,
+                reads,
+                writes,
+                tables,
+                schemas,
+                locks,
+            }
+        }
+
+        fn accept(&mut self) {
+            let attempt = Arc::new(self.attempt());
+            let alone = self.rng.u8(..20) == 0;
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let (answer, _) = oneshot::channel();
+            // Who reads something that is about to be replaced comes to nothing.
+            drop(self.order.accept(attempt, Leases::default(), deadline, alone, answer));
+        }
+
+        /// What becomes of a unit, at random. The store applies all of a group at once.
+        fn settle(&mut self, unit: &Unit) {
+            match self.rng.u8(..6) {
+                0 => self.order.put_back(&unit.numbers, self.rng.bool()),
+                1 => self.order.fail_with(unit.numbers.clone(), &Error::new(Kind::Unavailable, "refused")),
+                _ => {
+                    for attempt in &unit.attempts {
+                        let cleared = attempt.writes.cleared();
+                        self.stored.retain(|n, _| !cleared.iter().any(|bounds| bounds.contains(&key(*n))));
+                        for (key, own) in attempt.writes.rows().filter(|(key, _)| slot_of(key) == 1) {
+                            match own {
+                                Own::Put(_) => drop(self.stored.insert(key[2], self.revision)),
+                                Own::Deleted => drop(self.stored.remove(&key[2])),
+                            }
+                        }
+                    }
+                    self.order.commit(&unit.numbers, self.revision);
+                }
+            }
+        }
+
+        /// What holds for every group that is about to leave; `before` were under way already.
+        fn check(&self, group: &Group, shape: &Shape, before: &BTreeSet<u64>) {
+            let leaving: BTreeSet<u64> =
+                group.units.iter().flat_map(|unit| unit.numbers.iter().copied()).collect();
+            assert!(group.units.len() <= shape.units);
+            assert_eq!(leaving.len(), group.len(), "each once");
+            for (at, unit) in group.units.iter().enumerate() {
+                assert!(unit.numbers.is_sorted());
+                let others = group.units[..at].iter().flat_map(|other| &other.attempts);
+                for other in others {
+                    assert!(!unit.attempts.iter().any(|attempt| meet(attempt, other)), "units meet");
+                }
+                for (number, attempt) in unit.numbers.iter().zip(&unit.attempts) {
+                    self.check_member(*number, attempt, &leaving, before);
+                    let first =
+                        unit.numbers.iter().zip(&unit.attempts).take_while(|(other, _)| *other < number);
+                    self.check_order(attempt, first.map(|(number, attempt)| (*number, &**attempt)), shape);
+                    for writer in attempt.writers() {
+                        let is_settled = matches!(self.order.numbers.fate(writer), Fate::Committed(_));
+                        assert!(is_settled || unit.numbers.contains(&writer), "{number} relies on {writer}");
+                    }
+                }
+                let budget = if shape.units == 1 { LIMITS.alone_ops() } else { LIMITS.unit_ops() };
+                let plan = Plan::of(&unit.attempts, &group.committed, budget).expect("it fits");
+                assert!(plan.txn.op_count().max(plan.generations.len()) <= budget);
+            }
+            let bytes = group.units.iter().flat_map(|unit| &unit.attempts).map(|attempt| attempt.size(0));
+            assert!(group.len() == 1 || bytes.sum::<usize>() <= LIMITS.bytes - LANE_BYTES);
+        }
+
+        fn check_member(
+            &self,
+            number: u64,
+            attempt: &Attempt,
+            leaving: &BTreeSet<u64>,
+            before: &BTreeSet<u64>,
+        ) {
+            let member = &self.order.members[&number];
+            assert!(leaving.len() == 1 || !member.alone && !member.is_barrier());
+            assert!(before.is_empty() || !member.is_barrier());
+            assert!(member.after.is_empty());
+            for (other, staying) in self.order.members.iter().filter(|(other, _)| !leaving.contains(other)) {
+                let is_first = before.contains(other) || *other < number;
+                assert!(!(is_first && meet(attempt, &staying.attempt)), "{number} overtakes {other}");
+            }
+        }
+
+        /// Whether an attempt may be in a unit with these before it.
+        fn check_order<'a>(
+            &self,
+            attempt: &Attempt,
+            before: impl Iterator<Item = (u64, &'a Attempt)>,
+            shape: &Shape,
+        ) {
+            let mut last = BTreeMap::new();
+            for (number, other) in before {
+                if meet(attempt, other) {
+                    assert!(shape.merges, "those that meet are not one");
+                    let clears = |attempt: &Attempt| !attempt.writes.cleared().is_empty();
+                    assert!(!clears(attempt) && !clears(other), "a put within a range that is deleted");
+                }
+                let [_, written] = touched(other);
+                last.extend(written.into_iter().map(|n| (n, number)));
+            }
+            for (n, writer) in last {
+                assert!(!attempt.required().any(|required| required == key(n)), "it was written before");
+                if touched(attempt)[0].contains(&n) {
+                    assert_eq!(attempt.reads.mark(&key(n)).and_then(|mark| mark.writer()), Some(writer));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_has_nothing_that_others_have_to_do_with_and_all_that_it_relies_on() {
+        let (mut groups, mut merged, mut joined, mut nested) = (0, 0, 0, 0);
+        for seed in 0..60 {
+            let rng = Rng::with_seed(seed);
+            let (order, stored) = (Order::default(), BTreeMap::new());
+            let mut world = World { rng, is_blind: seed % 4 == 0, order, revision: 1, stored };
+            let mut under_way: Vec<Group> = Vec::new();
+            for _ in 0..100 {
+                let many = if world.rng.u8(..20) == 0 { 60 } else { 5 };
+                (0..world.rng.u8(..many)).for_each(|_| world.accept());
+                let joins = world.rng.bool();
+                let units = if joins || world.rng.u8(..4) == 0 { 1 } else { 4 };
+                let shape = Shape { limits: LIMITS, units, joins, merges: world.rng.u8(..4) != 0 };
+                let before = under_way.iter().flat_map(|group| &group.units).flat_map(|unit| &unit.numbers);
+                let before: BTreeSet<u64> = before.copied().collect();
+                match world.order.form(&shape) {
+                    Some(group) => {
+                        world.check(&group, &shape, &before);
+                        groups += 1;
+                        let met = |unit: &Unit| {
+                            let [others @ .., last] = &unit.attempts[..] else { return false };
+                            others.iter().any(|other| meet(other, last))
+                        };
+                        merged += usize::from(group.units.iter().any(met));
+                        joined += usize::from(joins && group.len() > 1 && !met(&group.units[0]));
+                        nested += usize::from(group.units.len() > 1);
+                        under_way.push(group);
+                    }
+                    None => {
+                        assert!(!before.is_empty() || world.order.waiting() == 0, "somebody waits forever")
+                    }
+                }
+                while under_way.len() > 2 || !under_way.is_empty() && world.rng.bool() {
+                    let group = under_way.swap_remove(world.rng.usize(..under_way.len()));
+                    world.revision += 1;
+                    group.units.iter().for_each(|unit| world.settle(unit));
+                }
+            }
+        }
+        let counts = [groups, merged, joined, nested];
+        assert!(counts.iter().zip([3_000, 300, 300, 300]).all(|(count, least)| *count > least), "{counts:?}");
+    }
+}
