@@ -27,6 +27,16 @@ pub(crate) struct Person {
     pub(crate) role: u8,
 }
 
+/// One of many.
+#[derive(Persist, Clone, Debug)]
+#[pmap(slot = 28)]
+struct Small {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(index(slot = 29))]
+    colour: u8,
+}
+
 /// The slots of the table and its indexes.
 pub(crate) const SLOTS: std::ops::RangeInclusive<u16> = 20..=27;
 
@@ -296,6 +306,24 @@ stores! {
             .unwrap_err();
         assert!(own.is_invalid_argument());
         assert_eq!(sizes(&db).await[..3], [3, 3, 3]);
+    }
+
+    async fn more_rows_are_counted_than_are_listed_at_once(store) {
+        let db = store.connect().await;
+        let small = Small::table();
+        for some in (0..5_010).collect::<Vec<u32>>().chunks(60) {
+            let insert = db.write(async |txn| {
+                some.iter().try_for_each(|id| small.insert(txn, &Small { id: *id, colour: 1 }))
+            });
+            insert.await.unwrap();
+        }
+        let counts = db.write(async |txn| {
+            small.delete(txn, &5)?;
+            small.insert(txn, &Small { id: 10_000, colour: 1 })?;
+            small.insert(txn, &Small { id: 10_001, colour: 2 })?;
+            Ok::<_, Error>((small.count(txn).await?, Small::by_colour().count(txn).await?))
+        });
+        assert_eq!(counts.await.unwrap(), (5_011, 5_011));
     }
 
     async fn index_reads_are_guarded(store) {
