@@ -1,8 +1,11 @@
 //! Indexes that come and go while there are rows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
 use txetcd::{Database, Error, IndexState, Key, KeySet, Persist};
+use txetcd_core::client::{Fault, Faults};
 
 /// The table before it had indexes.
 #[derive(Persist, Clone, Debug, PartialEq)]
@@ -68,6 +71,26 @@ async fn fill(db: &Database, rows: u32) {
 async fn states(db: &Database) -> Vec<(String, IndexState)> {
     let tables = db.tables().await.unwrap();
     tables.into_iter().flat_map(|table| table.indexes).map(|index| (index.name, index.state)).collect()
+}
+
+/// Does something right before the next request that is a transaction.
+#[derive(Default)]
+struct AtCommit(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Faults for AtCommit {
+    fn next(&self, path: &str) -> Fault {
+        if path.ends_with("KV/Txn") {
+            let does = self.0.lock().unwrap().take();
+            does.into_iter().for_each(|does| does());
+        }
+        Fault::None
+    }
+}
+
+/// Whether there is an entry for the code of a row.
+async fn has_code(db: &Database, id: u32) -> bool {
+    let entries = db.client().get(KeySet::prefix(31_u16.to_be_bytes())).await.unwrap();
+    entries.kvs().iter().any(|entry| entry.value() == id.to_be_bytes())
 }
 
 pub(crate) async fn entries(db: &Database, slot: u16) -> u64 {
@@ -268,6 +291,30 @@ stores! {
         items.rebuild_indexes(&db).await.unwrap();
         let report = items.verify_indexes(&db).await.unwrap();
         assert!(report.is_consistent() && report.entries == 400, "{report:?}");
+    }
+
+    async fn an_entry_that_comes_while_its_row_is_deleted_goes_with_it(store) {
+        let at_commit = Arc::new(AtCommit::default());
+        let one = store.builder().faults(at_commit.clone()).connect().await.unwrap();
+        let other = store.connect().await;
+        fill(&one, 200).await;
+        let items = one.attach::<Item>().await.unwrap();
+        let runtime = tokio::runtime::Handle::current();
+        let build_a_batch = async move {
+            let first = Notify::new();
+            let build = Item::table().rebuild_indexes(&other).on_progress(|_| first.notify_one());
+            tokio::select! {
+                biased;
+                () = first.notified() => {}
+                _ = build => panic!("there are more batches"),
+            }
+            assert!(has_code(&other, 5).await);
+        };
+        let build = move || tokio::task::block_in_place(|| runtime.block_on(build_a_batch));
+        *at_commit.0.lock().unwrap() = Some(Box::new(build));
+        // It has looked for its entry, which was not there yet.
+        one.write(async |txn| items.delete(txn, &5)).await.unwrap();
+        assert!(at_commit.0.lock().unwrap().is_none() && !has_code(&one, 5).await);
     }
 
     async fn an_index_that_goes_and_comes_back_is_built_anew(store) {
