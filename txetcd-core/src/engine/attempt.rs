@@ -118,7 +118,7 @@ impl Attempt {
             };
             key.len() + value + each
         });
-        let written: usize = written.chain(writes.cleared().iter().map(bounds)).sum();
+        let written: usize = written.chain(writes.clears().iter().map(bounds)).sum();
         let bookkeeping = (2 * schemas.len() + self.generations().len()) * (BOOKKEEPING + each);
         read + ranges + written + bookkeeping
     }

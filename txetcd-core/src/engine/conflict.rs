@@ -168,8 +168,7 @@ impl Findings {
             conflict.known.add_range(covered.clone(), rows.clone());
         }
         let mut violated = None;
-        let required = attempt.writes.absent().map(|(key, _)| key);
-        for key in required.chain(attempt.writes.present().map(|(key, _)| key)) {
+        for key in attempt.required() {
             if reads.keys.contains_key(key) {
                 continue;
             }

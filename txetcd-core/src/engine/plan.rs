@@ -414,8 +414,7 @@ pub(crate) fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question
     let mut questions: Vec<Question> = locks.chain(schemas.into_iter().map(Question::Schema)).collect();
     let mut asked: HashSet<&[u8]> = HashSet::default();
     for attempt in members() {
-        let absent = attempt.writes.absent().map(|(key, _)| key);
-        let required = unread(attempt, absent.chain(attempt.writes.present().map(|(key, _)| key)));
+        let required = unread(attempt, attempt.required());
         questions.extend(required.filter(|key| asked.insert(key)).map(|key| Question::Key(key.to_vec())));
     }
     for attempt in members() {
@@ -569,7 +568,10 @@ mod tests {
             let mut reads = ReadSet::default();
             (0..rng.u32(..12)).for_each(|n| reads.add_key(key(1, n), mark(5)));
             for slot in 2..rng.u16(3..6) {
-                let rows = (0..rng.u32(..10)).map(|n| (key(slot, n), mark(7))).collect();
+                // Written by this process since, or before the snapshot.
+                let rows = (0..rng.u32(..10))
+                    .map(|n| (key(slot, n * 2), mark(if rng.bool() { 60 } else { 7 })))
+                    .collect();
                 reads.add_range(Bounds::new(key(slot, 0), key(slot + 1, 0)), rows);
             }
             let mut writes = WriteSet::default();
@@ -581,6 +583,8 @@ mod tests {
             }
             for slot in 6..rng.u16(7..9) {
                 writes.clear(Bounds::new(key(slot, 0), key(slot + 1, 0)));
+                // What is put into it cuts it.
+                (0..rng.u32(..6)).for_each(|n| writes.put(key(slot, n * 2), NewRow::unindexed(vec![])));
             }
             let namespace = rng.usize(..9);
             let schemas = (2..4).map(|slot| SchemaGuard { slot, mod_revision: 1 }).collect();
