@@ -1,7 +1,11 @@
 //! A little of each target on every run of the tests. In one test, since the memory that is measured is the program's.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
 use peak_alloc::PeakAlloc;
-use txetcd_fuzz::{TARGETS, drive};
+use txetcd_fuzz::{TARGETS, Target, drive};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -13,6 +17,26 @@ fn every_target_keeps_its_promises() {
         println!("{summary}");
         // Not all of them failed at the door.
         assert!(summary.accepted > 5, "{summary}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_inputs() {
+    let corpus = |name: &str| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let program = Command::new(env!("CARGO_BIN_EXE_txetcd-fuzz")).arg("corpus").arg(&directory).output();
+        assert!(program.unwrap().status.success());
+        directory
+    };
+    let [one, other] = ["one", "other"].map(corpus);
+    for Target { name, .. } in &TARGETS {
+        let inputs = |corpus: &Path| -> BTreeMap<_, _> {
+            let files = std::fs::read_dir(corpus.join(name)).unwrap().map(|file| file.unwrap().path());
+            files.map(|file| (file.file_name().unwrap().to_owned(), std::fs::read(&file).unwrap())).collect()
+        };
+        let (inputs, others) = (inputs(&one), inputs(&other));
+        assert!(inputs.len() > 50, "{name}");
+        assert!(inputs == others, "{name}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Lost and late requests: every transaction ends in the right answer, applied once or surely not applied.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use crate::random::Random;
 use crate::store::{Account, Store};
+use tokio::runtime::Handle;
 use txetcd::{Database, Error, KeySet};
 use txetcd_core::client::{Fault, Faults};
 
@@ -50,6 +52,47 @@ impl Script {
 
     fn below(&self, bound: u64) -> u64 {
         self.random.lock().unwrap().below(bound)
+    }
+}
+
+/// Lets something happen right before a transaction of a client is sent.
+#[derive(Default)]
+pub(crate) struct Meanwhile(Mutex<Option<Awaited>>);
+
+struct Awaited {
+    /// How many transactions are sent before.
+    others: u64,
+    event: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Meanwhile {
+    /// After so many others from now on. What is done must not ask this client.
+    pub(crate) fn after(&self, others: u64, event: impl Future<Output = ()> + Send + 'static) {
+        *self.0.lock().unwrap() = Some(Awaited { others, event: Box::pin(event) });
+    }
+
+    pub(crate) fn has_happened(&self) -> bool {
+        self.0.lock().unwrap().is_none()
+    }
+
+    fn due(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let mut awaited = self.0.lock().unwrap();
+        match &mut *awaited {
+            Some(Awaited { others, .. }) if *others > 0 => *others -= 1,
+            due => return due.take().map(|awaited| awaited.event),
+        }
+        None
+    }
+}
+
+impl Faults for Meanwhile {
+    fn next(&self, path: &str) -> Fault {
+        if path.ends_with("KV/Txn")
+            && let Some(event) = self.due()
+        {
+            tokio::task::block_in_place(|| Handle::current().block_on(event));
+        }
+        Fault::None
     }
 }
 

@@ -1,11 +1,11 @@
 //! Indexes that come and go while there are rows.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
+use crate::faults::Meanwhile;
 use tokio::sync::Notify;
 use txetcd::{Database, Error, IndexState, Key, KeySet, Persist};
-use txetcd_core::client::{Fault, Faults};
 
 /// The table before it had indexes.
 #[derive(Persist, Clone, Debug, PartialEq)]
@@ -71,20 +71,6 @@ async fn fill(db: &Database, rows: u32) {
 async fn states(db: &Database) -> Vec<(String, IndexState)> {
     let tables = db.tables().await.unwrap();
     tables.into_iter().flat_map(|table| table.indexes).map(|index| (index.name, index.state)).collect()
-}
-
-/// Does something right before the next request that is a transaction.
-#[derive(Default)]
-struct AtCommit(Mutex<Option<Box<dyn FnOnce() + Send>>>);
-
-impl Faults for AtCommit {
-    fn next(&self, path: &str) -> Fault {
-        if path.ends_with("KV/Txn") {
-            let does = self.0.lock().unwrap().take();
-            does.into_iter().for_each(|does| does());
-        }
-        Fault::None
-    }
 }
 
 /// Whether there is an entry for the code of a row.
@@ -294,12 +280,11 @@ stores! {
     }
 
     async fn an_entry_that_comes_while_its_row_is_deleted_goes_with_it(store) {
-        let at_commit = Arc::new(AtCommit::default());
-        let one = store.builder().faults(at_commit.clone()).connect().await.unwrap();
+        let meanwhile = Arc::new(Meanwhile::default());
+        let one = store.builder().faults(meanwhile.clone()).connect().await.unwrap();
         let other = store.connect().await;
         fill(&one, 200).await;
         let items = one.attach::<Item>().await.unwrap();
-        let runtime = tokio::runtime::Handle::current();
         let build_a_batch = async move {
             let first = Notify::new();
             let build = Item::table().rebuild_indexes(&other).on_progress(|_| first.notify_one());
@@ -310,11 +295,10 @@ stores! {
             }
             assert!(has_code(&other, 5).await);
         };
-        let build = move || tokio::task::block_in_place(|| runtime.block_on(build_a_batch));
-        *at_commit.0.lock().unwrap() = Some(Box::new(build));
+        meanwhile.after(0, build_a_batch);
         // It has looked for its entry, which was not there yet.
         one.write(async |txn| items.delete(txn, &5)).await.unwrap();
-        assert!(at_commit.0.lock().unwrap().is_none() && !has_code(&one, 5).await);
+        assert!(meanwhile.has_happened() && !has_code(&one, 5).await);
     }
 
     async fn an_index_that_goes_and_comes_back_is_built_anew(store) {

@@ -1,34 +1,15 @@
 //! Queues: every item to one consumer that finishes it, in order, whoever dies on the way.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::coordination::{LONG, MISHAPS, Polled, drop_after, faulty, session, soon, until_keys};
+use crate::faults::Meanwhile;
 use crate::random::Random;
-use tokio::runtime::Handle;
-use txetcd::{Client, KeySet, Op, Txn};
+use txetcd::{KeySet, Op, Txn};
 use txetcd_core::client::{Fault, Faults};
-
-/// Puts a key before a transaction of another client is sent.
-struct Meanwhile {
-    /// Before which one.
-    at: u64,
-    seen: AtomicU64,
-    client: Client,
-    key: Vec<u8>,
-}
-
-impl Faults for Meanwhile {
-    fn next(&self, path: &str) -> Fault {
-        if path.ends_with("KV/Txn") && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
-            let put = async { self.client.put(self.key.as_slice(), "").await };
-            tokio::task::block_in_place(|| Handle::current().block_on(put)).unwrap();
-        }
-        Fault::None
-    }
-}
 
 stores! {
     async fn items_come_in_the_order_in_which_they_were_pushed(store) {
@@ -167,12 +148,12 @@ stores! {
         let mut claim = [item, &[0; 16]].concat();
         claim[item.len() - 29] = b'c';
         // It comes between looking for the first item and claiming that: the third transaction, after the place in the line.
-        let meanwhile = Arc::new(Meanwhile { at: 3, seen: AtomicU64::new(0), client: other.client().clone(), key: claim });
+        let meanwhile = Arc::new(Meanwhile::default());
         let db = store.builder().faults(meanwhile.clone()).connect().await.unwrap();
         let own = session(db.client()).await;
-        meanwhile.seen.store(0, Ordering::SeqCst);
+        meanwhile.after(2, async move { drop(other.client().put(claim, "").await.unwrap()) });
         assert!(soon(db.client().queue("q").try_pop(&own)).await.unwrap().is_none());
-        assert!(meanwhile.seen.load(Ordering::SeqCst) >= 3);
+        assert!(meanwhile.has_happened());
     }
 
     async fn a_consumer_can_be_dropped_at_every_await(store) {
