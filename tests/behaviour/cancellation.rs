@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::coordination::soon;
+use crate::index_changes::{Item, item};
 use crate::store::{Account, User, user};
 use futures_util::{FutureExt as _, poll};
 use txetcd::{Database, Error};
@@ -42,6 +44,27 @@ stores! {
             put(2).await.unwrap();
             if !ended {
                 held.await.unwrap();
+            }
+        }
+    }
+
+    async fn who_enters_a_table_and_is_held_or_dropped_stops_no_other(store) {
+        for polls in 1..12 {
+            for drops in [false, true] {
+                let db = store.builder().transaction_timeout(Duration::from_secs(5)).connect().await.unwrap();
+                let row = |id: u32| item(id, &format!("c{id}"), "red");
+                let put = async |id: u32| db.write(async |txn| Item::table().put(txn, &row(id))).await;
+                let mut held = Box::pin(put(1));
+                let mut ended = false;
+                for _ in 0..polls {
+                    ended = ended || poll!(held.as_mut()).is_ready();
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                let held = if drops { None } else { Some(held) };
+                soon(put(2)).await.unwrap();
+                if let Some(held) = held.filter(|_| !ended) {
+                    held.await.unwrap();
+                }
             }
         }
     }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::faults::lanes;
+use crate::index_changes::{Item, item};
 use crate::store::{Account, Store, User, user};
+use futures_util::future::try_join_all;
 use txetcd::{Database, Error};
 
 /// Counts the requests of a transaction, of which there must have been others before: the first one of a
@@ -108,6 +110,14 @@ stores! {
         })
         .await;
         assert_eq!(nothing_sent_for_a_rollback, 0);
+    }
+
+    async fn those_who_write_to_a_table_for_the_first_time_look_at_the_catalogue_together(store) {
+        let db = store.connect().await;
+        warm_up(store, &db).await;
+        let put = async |id: u32| db.write(async |txn| Item::table().put(txn, &item(id, &format!("c{id}"), "red"))).await;
+        let cost = requests(&db, async || try_join_all((0..64).map(put)).await).await;
+        assert!(cost <= 32, "{cost}");
     }
 
     async fn a_retry_on_the_same_keys_costs_one_request(store) {

@@ -2,8 +2,8 @@
 //!
 //! Where requests are counted there is one thread, so that all have finished before anything is sent.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use crate::cost::requests;
 use crate::faults::{Script, balance};
 use crate::phantoms::{MANY, disturbed, sum};
 use crate::store::{Account, Store, User, user};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use futures_util::{StreamExt as _, poll};
 use tokio::runtime::Runtime;
 use tokio::sync::Barrier;
-use txetcd::{Change, Database, Error, KeySet, Persist, WriteTxn};
-use txetcd_core::client::Fault;
+use tokio::time::Instant;
+use txetcd::{Change, Database, Error, KeySet, Persist, WriteTxn, embedded};
+use txetcd_core::client::{Fault, Faults};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -162,6 +163,43 @@ async fn transactions_that_do_not_meet_travel_together_as_well() {
             assert_eq!(balance(&db, id).await, 1);
         }
     }
+}
+
+/// A store that does one thing after the other, each for two milliseconds.
+#[derive(Default)]
+struct Busy(Mutex<Option<Instant>>);
+
+impl Faults for Busy {
+    fn next(&self, _: &str) -> Fault {
+        Fault::None
+    }
+
+    fn latency(&self, path: &str) -> Duration {
+        if !path.ends_with("KV/Txn") {
+            return Duration::ZERO;
+        }
+        let now = Instant::now();
+        let mut until = self.0.lock().unwrap();
+        let done = until.unwrap_or(now).max(now) + Duration::from_millis(2);
+        *until = Some(done);
+        done - now
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_store_does_not_get_more_and_more_requests_with_less_in_them() {
+    let store = embedded::Store::builder().memory_on_runtime().unwrap();
+    let db = Database::builder().store(&store).faults(Arc::new(Busy::default())).connect().await.unwrap();
+    add(&db, 0).await.unwrap();
+    let task = async |id: u32| -> Result<(), Error> {
+        for balance in 0..20 {
+            tokio::time::sleep(Duration::from_millis(u64::from(id) % 31)).await;
+            db.write(async |txn| Account::table().put(txn, &Account { id, balance })).await?;
+        }
+        Ok(())
+    };
+    let cost = requests(&db, async || try_join_all((0..1024).map(task)).await).await;
+    assert!(cost <= 20 * 1024 / 80, "{cost} requests");
 }
 
 #[tokio::test]

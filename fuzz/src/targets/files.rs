@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use fastrand::Rng;
 use redb::StorageBackend;
@@ -72,7 +73,9 @@ fn expected() -> Vec<(Vec<u8>, Vec<u8>)> {
 /// Everything in the store, which then takes a write.
 fn content(store: &Store) -> Vec<(Vec<u8>, Vec<u8>)> {
     work(async {
-        let client = Client::builder().store(store).connect().await.expect("connects");
+        // The writer's clock is that of the machine, which may do something else.
+        let client = Client::builder().store(store).request_timeout(Duration::from_secs(3_600));
+        let client = client.connect().await.expect("connects");
         let found = client.get(KeySet::prefix("key")).await.expect("it was verified").into_kvs();
         client.put("another", "").await.expect("it takes writes");
         found.into_iter().map(|kv| (kv.key().to_vec(), kv.value().to_vec())).collect()
@@ -87,7 +90,7 @@ fn whole() -> &'static [u8] {
         let store = Store::builder().backend(memory.clone()).expect("a store");
         work(async {
             let client = Client::builder().store(&store).connect().await.expect("connects");
-            client.lease(std::time::Duration::from_secs(600)).await.expect("a lease");
+            client.lease(Duration::from_secs(600)).await.expect("a lease");
             for (key, value) in expected() {
                 client.put(key, value).await.expect("a put");
             }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use foldhash::fast::RandomState;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use txetcd_client::{Error, Result, error::Kind};
 
 use super::attach::{Removed, enter};
@@ -38,6 +38,9 @@ pub(super) struct Agreement {
     pub(super) building: Vec<u16>,
 }
 
+/// A table is being entered in the catalogue, or found there: the revision of its row, and whether all indexes can be read.
+type Entering = BoxFuture<'static, Result<(i64, bool)>>;
+
 /// What the program agrees with.
 #[derive(Default)]
 pub(crate) struct Agreed {
@@ -45,6 +48,9 @@ pub(crate) struct Agreed {
     tables: Mutex<HashMap<(u16, TypeId), Arc<Agreement>, RandomState>>,
     /// The tables of this program that refer to others.
     referrers: Mutex<Vec<Referrer>>,
+    /// By who does. All who write to a table for the first time at the same moment drive the same future, so that none
+    /// depends on another one that may be dropped.
+    entering: Mutex<HashMap<TypeId, WeakShared<Entering>, RandomState>>,
 }
 
 impl Agreed {
@@ -54,6 +60,18 @@ impl Agreed {
 
     fn get(&self, slot: u16, schema: &'static dyn TableSchema) -> Option<Arc<Agreement>> {
         lock(&self.tables).get(&(slot, schema.id())).cloned()
+    }
+
+    /// Enters a table with others who do so at this moment.
+    fn enter(&self, schema: &'static dyn TableSchema, enter: impl FnOnce() -> Entering) -> Shared<Entering> {
+        let mut entering = lock(&self.entering);
+        let under_way = entering.get(&schema.id()).and_then(WeakShared::upgrade);
+        if let Some(under_way) = under_way.filter(|under_way| under_way.peek().is_none()) {
+            return under_way;
+        }
+        let shared = enter().shared();
+        entering.extend(shared.downgrade().map(|weak| (schema.id(), weak)));
+        shared
     }
 
     pub(super) fn refer(&self, new: Referrer) {
@@ -184,19 +202,24 @@ impl Database {
         Ok(mod_revision)
     }
 
-    /// Enters a table with indexes in the catalogue, or finds it there. Returns the revision of its row, and whether all
-    /// indexes can be read. Boxed, since it is a transaction within the commit of another one.
+    /// Enters a table with indexes in the catalogue, or finds it there, in a transaction of its own. Returns the revision of
+    /// its row, and whether all indexes can be read.
     pub(crate) fn enter_implicitly(
         &self,
         schema: &'static dyn TableSchema,
         declaration: Declaration,
-    ) -> BoxFuture<'_, Result<(i64, bool)>> {
-        async move {
-            let entered = self
-                .write_with_revision(async |txn: &WriteTxn| enter(txn, &declaration, Removed::Refused).await)
-                .await?;
-            Ok((self.entered(&entered, schema)?.1, entered.0.building.is_empty()))
-        }
-        .boxed()
+    ) -> impl Future<Output = Result<(i64, bool)>> + Send + use<> {
+        let db = self.clone();
+        self.agreed().enter(schema, || {
+            async move {
+                let entered = db
+                    .write_with_revision(async |txn: &WriteTxn| {
+                        enter(txn, &declaration, Removed::Refused).await
+                    })
+                    .await?;
+                Ok((db.entered(&entered, schema)?.1, entered.0.building.is_empty()))
+            }
+            .boxed()
+        })
     }
 }

@@ -94,6 +94,11 @@ impl State {
         self.is_current.load(Ordering::Relaxed).then_some(&self.order.cache)
     }
 
+    /// How many requests leave because there is enough to send.
+    fn most_at_once(&self) -> usize {
+        if self.careful > 0 { 1 } else { MAX_AT_ONCE }
+    }
+
     fn patience(&self) -> Duration {
         if self.careful > 0 { CAREFUL_PATIENCE } else { PATIENCE }
     }
@@ -286,7 +291,9 @@ impl Sender {
         let engine = self.engine.clone();
         // Whoever is about to finish at this moment can join.
         tokio::task::yield_now().await;
-        while let Some(group) = engine.next_group() {
+        let mut has_sent = false;
+        while let Some(group) = engine.next_group(has_sent) {
+            has_sent = true;
             self.numbers.extend(group.units.iter().flat_map(|unit| &unit.numbers));
             let settled = engine.send_observed(&group).await;
             let pause = engine.settle(&group, settled);
@@ -414,8 +421,7 @@ impl Engine {
     #[must_use]
     fn dispatch(self: &Arc<Self>, state: &mut State) -> Option<Task> {
         let waiting = state.order.waiting();
-        let most = if state.careful > 0 { 1 } else { MAX_AT_ONCE };
-        let enough = state.senders < most && waiting >= ENOUGH * state.senders;
+        let enough = state.senders < state.most_at_once() && waiting >= ENOUGH * state.senders;
         if state.senders == 0 || enough {
             return Some(self.another_sender(state));
         }
@@ -428,15 +434,17 @@ impl Engine {
         Task::Send(Sender { engine: self.clone(), numbers: Vec::new(), has_ended: false })
     }
 
-    /// The next group, or the end of a sender.
-    fn next_group(&self) -> Option<Group> {
+    /// The next group, or the end of a sender. One that was started for somebody who had waited too long sends once: if all
+    /// of them went on, a store that takes longer would get more and more requests with less and less in them.
+    fn next_group(&self, has_sent: bool) -> Option<Group> {
         self.sequencer.change(|state| {
             let late = state.order.late(Instant::now());
             if !late.is_empty() {
                 state.order.fail_with(late, &self.out_of_time("waiting for others"));
             }
+            let is_spare = has_sent && state.senders > state.most_at_once();
             let shape = self.shape(state);
-            let group = state.order.form(&shape);
+            let group = if is_spare { None } else { state.order.form(&shape) };
             if group.is_none() {
                 state.senders -= 1;
             }
