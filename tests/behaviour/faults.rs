@@ -1,6 +1,5 @@
 //! Lost and late requests: every transaction ends in the right answer, applied once or surely not applied.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use crate::random::Random;
 use crate::store::{Account, Store};
+use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use txetcd::{Database, Error, KeySet};
 use txetcd_core::client::{Fault, Faults};
@@ -62,7 +62,7 @@ pub(crate) struct Meanwhile(Mutex<Option<Awaited>>);
 struct Awaited {
     /// How many transactions are sent before.
     others: u64,
-    event: Pin<Box<dyn Future<Output = ()> + Send>>,
+    event: BoxFuture<'static, ()>,
 }
 
 impl Meanwhile {
@@ -75,7 +75,7 @@ impl Meanwhile {
         self.0.lock().unwrap().is_none()
     }
 
-    fn due(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+    fn due(&self) -> Option<BoxFuture<'static, ()>> {
         let mut awaited = self.0.lock().unwrap();
         match &mut *awaited {
             Some(Awaited { others, .. }) if *others > 0 => *others -= 1,

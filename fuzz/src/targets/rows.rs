@@ -102,8 +102,8 @@ fn stored(rng: &mut Rng) -> Vec<u8> {
             let found = db.client().get(txetcd::KeySet::prefix(slot.to_be_bytes())).await.expect("reads");
             for kv in found.kvs() {
                 let mut value = kv.value().to_vec();
-                if let Some(at) = value.windows(oid.len()).position(|part| part == drawn.as_bytes()) {
-                    value[at..at + oid.len()].copy_from_slice(oid.as_bytes());
+                if let Some(first) = value.windows(oid.len()).position(|part| part == drawn.as_bytes()) {
+                    value[first..first + oid.len()].copy_from_slice(oid.as_bytes());
                 }
                 push(&mut input, at as u8, &kv.key()[2..], &value);
             }

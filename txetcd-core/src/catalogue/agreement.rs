@@ -62,14 +62,18 @@ impl Agreed {
         lock(&self.tables).get(&(slot, schema.id())).cloned()
     }
 
-    /// Enters a table with others who do so at this moment.
-    fn enter(&self, schema: &'static dyn TableSchema, enter: impl FnOnce() -> Entering) -> Shared<Entering> {
+    /// Joins those who are entering a table at this moment, or begins.
+    fn enter_together(
+        &self,
+        schema: &'static dyn TableSchema,
+        begin: impl FnOnce() -> Entering,
+    ) -> Shared<Entering> {
         let mut entering = lock(&self.entering);
         let under_way = entering.get(&schema.id()).and_then(WeakShared::upgrade);
         if let Some(under_way) = under_way.filter(|under_way| under_way.peek().is_none()) {
             return under_way;
         }
-        let shared = enter().shared();
+        let shared = begin().shared();
         entering.extend(shared.downgrade().map(|weak| (schema.id(), weak)));
         shared
     }
@@ -210,7 +214,7 @@ impl Database {
         declaration: Declaration,
     ) -> impl Future<Output = Result<(i64, bool)>> + Send + use<> {
         let db = self.clone();
-        self.agreed().enter(schema, || {
+        self.agreed().enter_together(schema, || {
             async move {
                 let entered = db
                     .write_with_revision(async |txn: &WriteTxn| {
