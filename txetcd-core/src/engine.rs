@@ -53,6 +53,7 @@ pub(crate) mod read_set;
 pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod sequencer;
+pub(crate) mod slot_set;
 pub(crate) mod snapshot;
 pub(crate) mod telemetry;
 pub(crate) mod view;

@@ -20,11 +20,11 @@ use super::declaration::Declaration;
 use super::state::catalogued_at;
 use crate::database::Database;
 use crate::engine::attempt::{SchemaGuard, SchemaGuards};
-use crate::engine::bookkeeping::catalogue_key;
+use crate::engine::bookkeeping::{CATALOGUE, catalogue_key};
 use crate::engine::lock::lock;
 use crate::engine::naming::table_name;
 use crate::engine::schema::TableSchema;
-use crate::engine::view::View;
+use crate::engine::view::{View, Written};
 use crate::reference::keep::{Referrer, follow, require_targets};
 use crate::txn::sealed::Sealed as _;
 use crate::txn::{ReadTxn, WriteTxn};
@@ -99,36 +99,42 @@ impl Database {
     /// What ends a transaction whose closure has returned: what follows for other rows and for indexes is added to its
     /// writes, and what the catalogue must say at the commit is found.
     pub(crate) async fn conclude(&self, view: &View) -> Result<SchemaGuards> {
-        let mut guards = self.schema_guards(view, &[]).await?;
+        let mut written = view.written();
+        let mut guards = self.schema_guards(view, &written, &[]).await?;
         let referrers = self.agreed().referrers();
-        self.require_known_referrers(view, &referrers)?;
+        self.require_known_referrers(view, &written, &referrers)?;
         if !referrers.is_empty() {
             // Boxed, as is what else is rare, so that it does not make the futures of all transactions larger.
             Box::pin(follow(view, &referrers)).await?;
             // It may have written to further tables.
-            guards = self.schema_guards(view, &referrers).await?;
-            self.require_known_referrers(view, &referrers)?;
+            written = view.written();
+            guards = self.schema_guards(view, &written, &referrers).await?;
+            self.require_known_referrers(view, &written, &referrers)?;
         }
         view.grant_leases(self.client()).await?;
-        view.maintain_indexes(&self.building(view)).await?;
-        require_targets(view)?;
+        view.maintain_indexes(&written, &self.building(&written)).await?;
+        require_targets(view, &written)?;
         Ok(guards)
     }
 
     /// The slots of indexes of written tables that are being built.
-    fn building(&self, view: &View) -> Vec<u16> {
-        let tables = view.written().into_iter();
-        tables
-            .filter_map(|(slot, schema)| self.agreed().get(slot, schema))
+    fn building(&self, written: &[(u16, &'static dyn TableSchema)]) -> Vec<u16> {
+        written
+            .iter()
+            .filter_map(|(slot, schema)| self.agreed().get(*slot, *schema))
             .flat_map(|agreed| agreed.building.clone())
             .collect()
     }
 
     /// What must hold of the tables that are written, and of those that may refer to rows that are deleted: a program
     /// whose declaration has fewer references would pass over some.
-    async fn schema_guards(&self, view: &View, referrers: &[Referrer]) -> Result<SchemaGuards> {
-        let mut tables = view.written();
-        tables.retain(|(slot, _)| *slot != 0);
+    async fn schema_guards(
+        &self,
+        view: &View,
+        written: &[(u16, &'static dyn TableSchema)],
+        referrers: &[Referrer],
+    ) -> Result<SchemaGuards> {
+        let mut tables: Written = written.iter().copied().filter(|(slot, _)| *slot != CATALOGUE).collect();
         for referrer in referrers.iter().filter(|referrer| !view.deleted(referrer.target).is_empty()) {
             let is_known = |(slot, schema): &(u16, &dyn TableSchema)| {
                 *slot == referrer.slot && schema.id() == referrer.schema.id()
@@ -160,9 +166,14 @@ impl Database {
     }
 
     /// Rows may be deleted only by who knows all tables that refer to them.
-    fn require_known_referrers(&self, view: &View, referrers: &[Referrer]) -> Result<()> {
-        for (slot, schema) in view.written() {
-            let agreed = self.agreed().get(slot, schema).unwrap_or_default();
+    fn require_known_referrers(
+        &self,
+        view: &View,
+        written: &[(u16, &'static dyn TableSchema)],
+        referrers: &[Referrer],
+    ) -> Result<()> {
+        for &(slot, schema) in written {
+            let Some(agreed) = self.agreed().get(slot, schema) else { continue };
             let is_known = |by: &u16| referrers.iter().any(|known| known.target == slot && known.slot == *by);
             let Some(unknown) = agreed.referenced_by.iter().find(|by| !is_known(by)) else { continue };
             if !view.deleted(slot).is_empty() {

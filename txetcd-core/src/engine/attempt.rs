@@ -1,7 +1,5 @@
 //! [`Attempt`]: what one run of a transaction's closure has left: what it read, and what it wants to write.
 
-use std::collections::BTreeSet;
-
 use smallvec::SmallVec;
 use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Compare, Error, Hold};
@@ -10,6 +8,7 @@ use super::bookkeeping::{catalogue_key, slot_of};
 use super::bounds::Bounds;
 use super::naming::Tables;
 use super::read_set::{Mark, ReadSet};
+use super::slot_set::SlotSet;
 use super::write_set::{Own, WriteSet};
 
 /// What an attempt leaves when its closure has ended.
@@ -78,7 +77,7 @@ impl Attempt {
     }
 
     /// The tables whose generation keys its commit puts: those from which a row vanishes, or may vanish with its lease.
-    pub(crate) fn generations(&self) -> BTreeSet<u16> {
+    pub(crate) fn generations(&self) -> SlotSet {
         let vanishing = self.writes.rows().filter(|(key, own)| match own {
             Own::Put(put) => put.lease(self.reads.mark(key)) != 0,
             Own::Deleted => true,

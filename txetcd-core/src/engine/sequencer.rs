@@ -354,11 +354,12 @@ impl Engine {
                 conflict @ Outcome::Conflict(_) => Ok(conflict),
             };
         }
-        let alone = self.is_large(&attempt)?;
+        let size = attempt.size(self.limits.namespace);
+        let alone = self.is_large(&attempt, size)?;
         let given = leases.given();
         let (answer, outcome) = oneshot::channel();
         let (accepted, task) = self.sequencer.change(|state| {
-            let accepted = state.order.accept(attempt, leases, deadline, alone, answer);
+            let accepted = state.order.accept(attempt, leases, deadline, size, alone, answer);
             let is_member = matches!(accepted, Ok(Accepted::Member));
             (accepted, is_member.then(|| self.dispatch(state)).flatten())
         });
@@ -406,9 +407,8 @@ impl Engine {
     }
 
     /// Whether an attempt has to be a request of its own. Refuses what is too large for one.
-    fn is_large(&self, attempt: &Arc<Attempt>) -> Result<bool> {
-        let is_large = attempt.ops() > self.limits.alone_ops()
-            || attempt.size(self.limits.namespace) > self.limits.bytes / 2;
+    fn is_large(&self, attempt: &Arc<Attempt>, size: usize) -> Result<bool> {
+        let is_large = attempt.ops() > self.limits.alone_ops() || size > self.limits.bytes / 2;
         if is_large {
             let members = std::slice::from_ref(attempt);
             let asked = questions(members, self.limits.alone_ops());

@@ -85,6 +85,9 @@ struct State {
     compacted: bool,
 }
 
+/// Tables that are written, each with its slot.
+pub(crate) type Written = SmallVec<[(u16, &'static dyn TableSchema); 2]>;
+
 /// One page of a range: rows in the order asked for, and what is left of the range.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -243,7 +246,7 @@ impl View {
     }
 
     /// The tables that are written, with their slots.
-    pub(crate) fn written(&self) -> SmallVec<[(u16, &'static dyn TableSchema); 2]> {
+    pub(crate) fn written(&self) -> Written {
         let state = self.state();
         state.tables.iter().filter(|(slot, _)| state.writes.touches(*slot)).collect()
     }

@@ -141,8 +141,8 @@ fn foreign(key: &[u8], schema: &dyn TableSchema, error: &KeyError) -> Error {
 }
 
 /// Makes the commit depend on the presence of all rows that are referred to from rows that were put.
-pub(crate) fn require_targets(view: &View) -> Result<()> {
-    for (slot, schema) in view.written() {
+pub(crate) fn require_targets(view: &View, written: &[(u16, &'static dyn TableSchema)]) -> Result<()> {
+    for &(slot, schema) in written {
         if schema.references().is_empty() {
             continue;
         }

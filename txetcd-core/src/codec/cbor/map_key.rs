@@ -21,6 +21,12 @@ impl<'de> MapKey<'de> {
     /// The key of these bytes, which have been read. Unless `tags` tell keys apart, they are passed over, and a long
     /// number is the same as a short one.
     pub(super) fn of(encoded: &'de [u8], tags: bool) -> Result<Self, ReadError> {
+        // The name of a field: a short text with its length in the first byte.
+        if let [0x60..=0x77, text @ ..] = encoded
+            && let Ok(text) = std::str::from_utf8(text)
+        {
+            return Ok(Self::Text(text.into()));
+        }
         let mut input = Input::new(encoded);
         if !tags {
             while input.tag()?.is_some() {}

@@ -5,7 +5,7 @@ use crate::engine::bounds::Bounds;
 
 /// Ranges of keys, each within a slot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Ranges(Vec<Bounds>);
+pub(crate) struct Ranges(Vec<(u16, Bounds)>);
 
 impl Ranges {
     /// Adds what is not there yet. Whether there was any.
@@ -13,20 +13,20 @@ impl Ranges {
         let before = self.0.len();
         for bounds in new {
             if !self.cover_all(&bounds) {
-                self.0.push(bounds);
+                self.0.push((slot_of(&bounds.start), bounds));
             }
         }
-        self.0.sort_by(|a, b| a.start.cmp(&b.start));
+        self.0.sort_by(|(_, a), (_, b)| a.start.cmp(&b.start));
         self.0.len() > before
     }
 
     /// Removes those in a slot.
     pub(crate) fn remove_slot(&mut self, slot: u16) {
-        self.0.retain(|bounds| slot_of(&bounds.start) != slot);
+        self.0.retain(|(of, _)| *of != slot);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Bounds> {
-        self.0.iter()
+        self.0.iter().map(|(_, bounds)| bounds)
     }
 
     pub(crate) fn covers(&self, key: &[u8]) -> bool {
@@ -40,12 +40,14 @@ impl Ranges {
 
     /// From the first key to the last one, with whatever is between the ranges.
     pub(crate) fn span(&self) -> Option<Bounds> {
-        let end = self.0.iter().map(|bounds| &bounds.end).max()?;
-        Some(Bounds::new(self.0.first()?.start.clone(), end.clone()))
+        let end = self.iter().map(|bounds| &bounds.end).max()?;
+        Some(Bounds::new(self.iter().next()?.start.clone(), end.clone()))
     }
 
-    /// The last range that does not begin behind a key.
+    /// The last range that does not begin behind a key. Slots are compared first: that is mostly enough.
     fn up_to(&self, key: &[u8]) -> Option<&Bounds> {
-        self.0[..self.0.partition_point(|bounds| *bounds.start <= *key)].last()
+        let slot = slot_of(key);
+        let begins = |(of, bounds): &(u16, Bounds)| *of < slot || *of == slot && *bounds.start <= *key;
+        self.0[..self.0.partition_point(begins)].last().map(|(_, bounds)| bounds)
     }
 }

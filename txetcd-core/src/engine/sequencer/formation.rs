@@ -9,9 +9,10 @@
 //! As long as nobody disturbs, all members of a group are one unit, since that costs the store the least. After a
 //! disturbance they are as many units as they can be for a while, so that the next one hits as few as possible.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
@@ -21,6 +22,7 @@ use crate::engine::attempt::Attempt;
 use crate::engine::bounds::Bounds;
 use crate::engine::plan::{Committed, LANE_BYTES};
 use crate::engine::read_set::{Mark, RangeRead};
+use crate::engine::slot_set::SlotSet;
 
 use super::order::{Member, Order, Place};
 
@@ -92,9 +94,17 @@ struct Users {
     readers: SmallVec<[Spot; 2]>,
 }
 
+/// Who has to do with which keys.
+#[derive(Default)]
+struct Keys<'o> {
+    users: HashMap<&'o [u8], Users>,
+    /// The same keys in their order, once a range was looked up.
+    sorted: Option<BTreeSet<&'o [u8]>>,
+}
+
 #[derive(Default)]
 struct Formation<'o> {
-    keys: BTreeMap<&'o [u8], Users>,
+    keys: Keys<'o>,
     /// Ranges that are read, or, if it is so, cleared.
     ranges: Vec<(&'o Bounds, Spot, bool)>,
     units: Vec<Forming>,
@@ -120,40 +130,18 @@ struct Cost {
     clears: bool,
 }
 
-/// The slots of tables, each once.
-#[derive(Default)]
-struct SlotSet(SmallVec<[u16; 4]>);
-
 impl Cost {
     fn add(&mut self, other: &Self) {
         self.guards += other.guards;
         self.ops += other.ops;
-        self.generations.extend(other.generations.0.iter().copied());
-        self.schemas.extend(other.schemas.0.iter().copied());
+        self.generations.extend(other.generations.iter());
+        self.schemas.extend(other.schemas.iter());
         self.clears |= other.clears;
     }
 
     /// Whether it is no more than so many operations on a path.
     fn fits(&self, most: usize) -> bool {
-        self.guards + self.schemas.0.len() <= most && self.ops + self.generations.0.len() <= most
-    }
-}
-
-impl Extend<u16> for SlotSet {
-    fn extend<I: IntoIterator<Item = u16>>(&mut self, slots: I) {
-        for slot in slots {
-            if !self.0.contains(&slot) {
-                self.0.push(slot);
-            }
-        }
-    }
-}
-
-impl FromIterator<u16> for SlotSet {
-    fn from_iter<I: IntoIterator<Item = u16>>(slots: I) -> Self {
-        let mut each = Self::default();
-        each.extend(slots);
-        each
+        self.guards + self.schemas.len() <= most && self.ops + self.generations.len() <= most
     }
 }
 
@@ -161,6 +149,7 @@ impl Order {
     /// Forms the next group, if there is anything to be sent.
     pub(super) fn form(&mut self, shape: &Shape) -> Option<Group> {
         let mut formation = Formation::default();
+        formation.keys.users.reserve(self.members.len());
         for (number, member) in &self.members {
             if formation.is_full() {
                 break;
@@ -213,6 +202,33 @@ impl Order {
     }
 }
 
+impl<'o> Keys<'o> {
+    fn get(&self, key: &[u8]) -> Option<&Users> {
+        self.users.get(key)
+    }
+
+    /// The last writer of a key, if it has one.
+    fn writer(&self, key: &[u8]) -> Option<&Users> {
+        self.get(key).filter(|users| users.writer.is_some())
+    }
+
+    fn entry(&mut self, key: &'o [u8]) -> &mut Users {
+        self.users.entry(key).or_insert_with(|| {
+            if let Some(sorted) = &mut self.sorted {
+                sorted.insert(key);
+            }
+            Users::default()
+        })
+    }
+
+    fn within(&mut self, bounds: &Bounds) -> impl Iterator<Item = (&'o [u8], &Users)> {
+        let Self { users, sorted } = self;
+        let sorted = sorted.get_or_insert_with(|| users.keys().copied().collect());
+        let keys = (!bounds.is_empty()).then(|| sorted.range::<[u8], _>(bounds.as_range()));
+        keys.into_iter().flatten().filter_map(|key| Some((*key, users.get(key)?)))
+    }
+}
+
 impl<'o> Formation<'o> {
     /// Whether there is no use in looking further.
     fn is_full(&self) -> bool {
@@ -220,7 +236,7 @@ impl<'o> Formation<'o> {
     }
 
     /// Where those are with whom an attempt has to do, each once.
-    fn meets(&self, attempt: &Attempt) -> SmallVec<[Spot; 4]> {
+    fn meets(&mut self, attempt: &Attempt) -> SmallVec<[Spot; 4]> {
         let mut met = SmallVec::new();
         let mut meet = |spot: Spot| {
             if !met.contains(&spot) {
@@ -245,7 +261,7 @@ impl<'o> Formation<'o> {
             if bounds.is_empty() {
                 continue;
             }
-            for (_, users) in self.keys.range::<[u8], _>(bounds.as_range()) {
+            for (_, users) in self.keys.within(bounds) {
                 users.writer.into_iter().for_each(&mut meet);
                 users.readers.iter().filter(|_| clears).for_each(|spot| meet(*spot));
             }
@@ -259,36 +275,38 @@ impl<'o> Formation<'o> {
 
     /// Whether an attempt has read what those before it in the group are about to write. What it only requires of a row
     /// is looked up before the row is written.
-    fn has_seen_all(&self, attempt: &Attempt) -> bool {
+    fn has_seen_all(&mut self, attempt: &Attempt) -> bool {
         if planted(Bug::UnseenWrites) {
             return true;
         }
-        let writer = |key: &[u8]| self.keys.get(key).filter(|users| users.writer.is_some());
+        let keys = &mut self.keys;
         let has_seen = |(key, mark): (&Vec<u8>, &Mark)| {
-            writer(key).is_none_or(|users| mark.writer() == Some(users.number))
+            keys.writer(key).is_none_or(|users| mark.writer() == Some(users.number))
         };
-        let has_seen_range = |range: &RangeRead| {
-            let keys = self.keys.range::<[u8], _>(range.bounds.as_range());
-            keys.filter(|(_, users)| users.writer.is_some()).all(|(key, users)| {
-                range.rows.get(*key).is_some_and(|mark| mark.writer() == Some(users.number))
-            })
-        };
-        attempt.reads.keys.iter().all(has_seen)
-            && attempt.reads.ranges.iter().all(has_seen_range)
-            && attempt.required().all(|key| writer(key).is_none())
+        if !attempt.reads.keys.iter().all(has_seen)
+            || attempt.required().any(|key| keys.writer(key).is_some())
+        {
+            return false;
+        }
+        attempt.reads.ranges.iter().all(|RangeRead { bounds, rows }| {
+            let written = keys.within(bounds).filter(|(_, users)| users.writer.is_some());
+            written
+                .into_iter()
+                .all(|(key, users)| rows.get(key).is_some_and(|mark| mark.writer() == Some(users.number)))
+        })
     }
 
     /// Notes who has to do with an attempt's keys from now on.
     fn note(&mut self, number: u64, attempt: &'o Attempt, spot: Spot) {
         let Attempt { reads, writes, .. } = attempt;
         for key in reads.keys.keys().map(Vec::as_slice).chain(attempt.required()) {
-            let users = self.keys.entry(key).or_default();
+            let users = self.keys.entry(key);
             if !users.readers.contains(&spot) {
                 users.readers.push(spot);
             }
         }
         for (key, _) in writes.rows() {
-            let users = self.keys.entry(key).or_default();
+            let users = self.keys.entry(key);
             // Whoever has read it before is behind the writer, or in the same unit with it.
             users.readers.clear();
             users.writer = Some(spot);
@@ -342,13 +360,13 @@ impl<'o> Formation<'o> {
         }
         let mut cost = self.cost(attempt, with.first().copied());
         with.iter().for_each(|unit| cost.add(&self.units[*unit].cost));
-        let bytes = attempt.size(shape.limits.namespace);
-        if !cost.fits(shape.unit_ops()) || self.bytes + bytes > shape.limits.bytes.saturating_sub(LANE_BYTES)
+        if !cost.fits(shape.unit_ops())
+            || self.bytes + member.size > shape.limits.bytes.saturating_sub(LANE_BYTES)
         {
             self.left_out += usize::from(shape.units == 1);
             return false;
         }
-        self.bytes += bytes;
+        self.bytes += member.size;
         let first = with.first().copied().unwrap_or_else(|| {
             self.units.push(Forming::default());
             self.units.len() - 1
@@ -378,14 +396,14 @@ impl<'o> Formation<'o> {
         Cost {
             guards: keys + reads.range_guards() + attempt.required().count() + locks.len(),
             ops: writes.rows().filter(|(key, _)| is_new(key)).count() + writes.clears().len(),
-            generations: attempt.generations().into_iter().collect(),
+            generations: attempt.generations(),
             schemas: schemas.iter().map(|schema| schema.slot).collect(),
             clears: !writes.cleared().is_empty(),
         }
     }
 
     fn rename(&mut self, old: Spot, new: Spot) {
-        let users = self.keys.values_mut();
+        let users = self.keys.users.values_mut();
         let of_keys = users.flat_map(|users| users.writer.iter_mut().chain(&mut users.readers));
         of_keys.chain(self.ranges.iter_mut().map(|(_, spot, _)| spot)).for_each(|spot| {
             if *spot == old {
@@ -397,7 +415,7 @@ impl<'o> Formation<'o> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use fastrand::Rng;
@@ -529,11 +547,11 @@ mod tests {
 
         fn accept(&mut self) {
             let attempt = Arc::new(self.attempt());
-            let alone = self.rng.u8(..20) == 0;
+            let (size, alone) = (attempt.size(LIMITS.namespace), self.rng.u8(..20) == 0);
             let deadline = Instant::now() + Duration::from_secs(60);
             let (answer, _) = oneshot::channel();
             // Who reads something that is about to be replaced comes to nothing.
-            drop(self.order.accept(attempt, Leases::default(), deadline, alone, answer));
+            drop(self.order.accept(attempt, Leases::default(), deadline, size, alone, answer));
         }
 
         /// What becomes of a unit, at random. The store applies all of a group at once.

@@ -38,7 +38,8 @@ pub(super) type Answer = oneshot::Sender<Result<Outcome>>;
 
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    pub(super) members: BTreeMap<u64, Member>,
+    /// Boxed: the map moves its values whenever one comes or goes.
+    pub(super) members: BTreeMap<u64, Box<Member>>,
     overtaken: Vec<Overtaken>,
     /// What is to be told once the order is not locked any more.
     answers: Vec<(Answer, Result<Outcome>)>,
@@ -63,6 +64,8 @@ pub(super) struct Member {
     pub(super) deadline: Instant,
     pub(super) since: Instant,
     pub(super) place: Place,
+    /// About how many bytes its commit has.
+    pub(super) size: usize,
     /// It has to be a request of its own.
     pub(super) alone: bool,
     /// What it makes of cached rows, if others may read it before it is committed.
@@ -142,6 +145,7 @@ impl Order {
         attempt: Arc<Attempt>,
         leases: Leases,
         deadline: Instant,
+        size: usize,
         alone: bool,
         answer: Answer,
     ) -> Result<Accepted, Box<Conflict>> {
@@ -168,8 +172,8 @@ impl Order {
         }
         self.write(number, &attempt);
         let (since, place) = (Instant::now(), Place::Waiting);
-        let member = Member { attempt, leases, deadline, since, place, alone, versions, after, answer };
-        self.members.insert(number, member);
+        let member = Member { attempt, leases, deadline, since, place, size, alone, versions, after, answer };
+        self.members.insert(number, Box::new(member));
         Ok(Accepted::Member)
     }
 
@@ -195,7 +199,7 @@ impl Order {
 
     fn those_waiting(&self) -> impl Iterator<Item = (u64, &Member)> {
         let waiting = self.members.iter().filter(|(_, member)| member.place == Place::Waiting);
-        waiting.map(|(number, member)| (*number, member))
+        waiting.map(|(number, member)| (*number, &**member))
     }
 
     /// Since when the first of those that wait has done so.
@@ -209,14 +213,14 @@ impl Order {
     }
 
     fn remove(&mut self, number: u64) -> Option<Member> {
-        let member = self.members.remove(&number)?;
+        let member = *self.members.remove(&number)?;
         self.in_flight -= usize::from(member.place == Place::InFlight);
         Some(member)
     }
 
     /// A member is sent, or was not applied and waits again.
     pub(super) fn set_place(&mut self, number: u64, place: Place) -> Option<&mut Member> {
-        let member = self.members.get_mut(&number)?;
+        let member = &mut **self.members.get_mut(&number)?;
         self.in_flight -= usize::from(member.place == Place::InFlight);
         self.in_flight += usize::from(place == Place::InFlight);
         member.place = place;
@@ -578,7 +582,7 @@ impl Order {
             self.relies_on(&member.attempt, keys)
                 || member.place == Place::InFlight && writes.any(|(key, _)| keys.contains(key))
         };
-        self.readable().filter(|number| self.members.get(number).is_some_and(concerns)).collect()
+        self.readable().filter(|number| self.members.get(number).is_some_and(|member| concerns(member))).collect()
     }
 
     /// Whether an attempt has read what is stored at one of these keys.

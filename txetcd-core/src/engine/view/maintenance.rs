@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use txetcd_client::Result;
 use txetcd_client::teeth::{Bug, planted};
 
-use super::{Entry, Start, State, View};
+use super::{Entry, Start, State, View, Written};
 use crate::engine::attempt::SchemaGuards;
 use crate::engine::bookkeeping::slot_of;
 use crate::engine::bounds::Bounds;
@@ -39,9 +39,13 @@ impl View {
     ///
     /// An index that is being built may lack the entry of an older row, and have one of another row in its place. So who
     /// has an entry there is looked up before it is taken away.
-    pub(crate) async fn maintain_indexes(&self, building: &[u16]) -> Result<()> {
-        let mut tables = self.written();
-        tables.retain(|(_, schema)| !schema.indexes().is_empty());
+    pub(crate) async fn maintain_indexes(
+        &self,
+        written: &[(u16, &'static dyn TableSchema)],
+        building: &[u16],
+    ) -> Result<()> {
+        let indexed = written.iter().copied().filter(|(_, schema)| !schema.indexes().is_empty());
+        let tables: Written = indexed.collect();
         if tables.is_empty() {
             return Ok(());
         }
