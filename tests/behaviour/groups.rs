@@ -202,6 +202,125 @@ async fn a_busy_store_does_not_get_more_and_more_requests_with_less_in_them() {
     assert!(cost <= 20 * 1024 / 80, "{cost} requests");
 }
 
+/// Sends two transactions in one request after a third has changed what they have read, so that those after them are
+/// units of their own for a while.
+async fn disturb_a_group(db: &Database, third: &Database) {
+    let (ready, runs) = (Barrier::new(2), AtomicUsize::new(0));
+    let put = async |id| {
+        let read_and_put = async |txn: &WriteTxn| {
+            Account::table().get(txn, &id).await?;
+            if runs.fetch_add(1, Ordering::Relaxed) < 2 {
+                add(third, id).await?;
+                ready.wait().await;
+            }
+            Account::table().put(txn, &Account { id, balance: 0 })
+        };
+        db.write(read_and_put).await
+    };
+    tokio::try_join!(put(200_000), put(200_001)).unwrap();
+    assert!(runs.into_inner() >= 4);
+}
+
+/// A server that takes no transactions within transactions.
+struct Flat;
+
+impl Faults for Flat {
+    fn next(&self, _: &str) -> Fault {
+        Fault::None
+    }
+
+    fn refuses_nested(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_nested_transactions_is_asked_for_one_once() {
+    let store = Store::memory();
+    let db = store.builder().faults(Arc::new(Flat)).connect().await.unwrap();
+    let third = store.connect().await;
+    let put = async |id| db.write(async |txn| Account::table().put(txn, &Account { id, balance: 1 })).await;
+    let together = async |ids: std::ops::Range<u32>| {
+        requests(&db, async || try_join_all(ids.clone().map(put)).await).await
+    };
+    for nested in [1, 0] {
+        // They read, leave together, are refused, and leave anew, as units of one request or one by one.
+        let disturbed = requests(&db, async || {
+            disturb_a_group(&db, &third).await;
+            Ok(())
+        });
+        assert_eq!(disturbed.await, 5 + nested);
+        assert_eq!((together(0..5).await, together(5..10).await), (5, 5));
+        // The time of care ends.
+        assert!(together(10..30).await < 20);
+    }
+    for id in 0..30 {
+        assert_eq!(balance(&db, id).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn one_whose_lease_has_ended_does_not_take_others_with_it() {
+    let store = Store::memory();
+    let db = store.connect().await;
+    let third = store.connect().await;
+    let accounts = Account::table();
+    let lease = db.client().lease(LONG).await.unwrap();
+    lease.revoke().await.unwrap();
+    for first in [0, 20] {
+        let put = async |id: u32| {
+            db.write(async |txn| match id % 20 {
+                7 => accounts.with_lease(&lease).put(txn, &Account { id, balance: 1 }),
+                _ => accounts.put(txn, &Account { id, balance: 1 }),
+            })
+            .await
+        };
+        let ended = join_all((first..first + 20).map(put)).await;
+        for (id, ended) in (first..).zip(ended) {
+            match id % 20 {
+                7 => assert!(ended.as_ref().is_err_and(Error::is_not_found), "{ended:?}"),
+                _ => ended.unwrap(),
+            }
+            assert_eq!(balance(&db, id).await, i64::from(id % 20 != 7));
+        }
+        // As units of their own.
+        disturb_a_group(&db, &third).await;
+    }
+}
+
+/// A store that takes very long.
+struct Slow;
+
+impl Faults for Slow {
+    fn next(&self, _: &str) -> Fault {
+        Fault::None
+    }
+
+    fn latency(&self, path: &str) -> Duration {
+        if path.ends_with("KV/Txn") { LONG } else { Duration::ZERO }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_store_gets_no_more_than_64_requests_at_a_time() {
+    let store = embedded::Store::builder().memory_on_runtime().unwrap();
+    let builder = Database::builder().store(&store).faults(Arc::new(Slow));
+    let db = builder.request_timeout(100 * LONG).transaction_timeout(100 * LONG).connect().await.unwrap();
+    add(&db, 0).await.unwrap();
+    let before = db.stats().requests;
+    let put = async |id: u32| {
+        tokio::time::sleep(20 * Duration::from_millis(id.into())).await;
+        db.write(async |txn| Account::table().put(txn, &Account { id, balance: 1 })).await
+    };
+    let asked = async {
+        tokio::time::sleep(LONG / 2).await;
+        db.stats().requests - before
+    };
+    let (ended, asked) = tokio::join!(try_join_all((0..200).map(put)), asked);
+    ended.unwrap();
+    assert_eq!(asked, 64);
+}
+
 #[tokio::test]
 async fn deletions_that_travel_together_are_noticed_by_who_scanned() {
     let accounts = Account::table();
@@ -209,21 +328,7 @@ async fn deletions_that_travel_together_are_noticed_by_who_scanned() {
     for store in [Store::cached(), Store::memory()] {
         let third = store.connect().await;
         disturbed(&store, MANY, sum, async |other| {
-            // Two that are disturbed, so that those after them are units of their own.
-            let (ready, runs) = (Barrier::new(2), AtomicUsize::new(0));
-            let put = async |id| {
-                let read_and_put = async |txn: &WriteTxn| {
-                    accounts.get(txn, &id).await?;
-                    if runs.fetch_add(1, Ordering::Relaxed) < 2 {
-                        add(&third, id).await?;
-                        ready.wait().await;
-                    }
-                    accounts.put(txn, &Account { id, balance: 0 })
-                };
-                other.write(read_and_put).await
-            };
-            tokio::try_join!(put(200_000), put(200_001)).unwrap();
-            assert!(runs.into_inner() >= 4);
+            disturb_a_group(other, &third).await;
             let cost = requests(other, async || tokio::try_join!(delete(other, 8), delete(other, 10))).await;
             assert_eq!(cost, 1);
         })

@@ -1,14 +1,14 @@
 //! Queues: every item to one consumer that finishes it, in order, whoever dies on the way.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::coordination::{LONG, MISHAPS, Polled, drop_after, faulty, session, soon, until_keys};
 use crate::faults::Meanwhile;
 use crate::random::Random;
-use txetcd::{KeySet, Op, Txn};
+use txetcd::{Database, KeySet, Op, Txn, embedded};
 use txetcd_core::client::{Fault, Faults};
 
 stores! {
@@ -339,6 +339,77 @@ stores! {
             assert!(surely + perhaps >= 1, "{number} was lost");
         }
         until_keys(db.client(), 1).await;
+    }
+}
+
+/// From some moment on nothing is answered any more.
+#[derive(Default)]
+struct CutOff {
+    is_cut: AtomicBool,
+    /// How many transactions are delivered all the same.
+    delivered: AtomicU32,
+}
+
+impl CutOff {
+    fn cut(&self, delivered: u32) {
+        self.delivered.store(delivered, Ordering::Relaxed);
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Faults for CutOff {
+    fn next(&self, path: &str) -> Fault {
+        let is_txn = path.ends_with("KV/Txn");
+        match self.is_cut.load(Ordering::Relaxed) {
+            true if is_txn && self.delivered.load(Ordering::Relaxed) > 0 => {
+                self.delivered.fetch_sub(1, Ordering::Relaxed);
+                Fault::LoseReply
+            }
+            true => Fault::LoseRequest,
+            // The stream that is there is not another one's.
+            false if path.ends_with("LeaseKeepAlive") => Fault::SilentAfter(1),
+            false => Fault::None,
+        }
+    }
+}
+
+/// Two connections to one store, of which the first can be cut off.
+async fn cut_off() -> ([Database; 2], Arc<CutOff>) {
+    let store = embedded::Store::builder().memory_on_runtime().unwrap();
+    let faults = Arc::new(CutOff::default());
+    let db = Database::builder().store(&store).faults(faults.clone()).connect().await.unwrap();
+    ([db, Database::builder().store(&store).connect().await.unwrap()], faults)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_of_which_nothing_can_be_learned_is_unknown() {
+    for delivered in [0, 1] {
+        let ([db, other], faults) = cut_off().await;
+        let queue = db.client().queue("q");
+        queue.push("a").await.unwrap();
+        faults.cut(delivered);
+        let error = queue.push("b").await.unwrap_err();
+        assert!(error.is_commit_unknown(), "{error:?}");
+        assert_eq!(other.client().queue("q").count().await.unwrap(), 1 + u64::from(delivered));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_of_which_nothing_can_be_learned_is_unknown() {
+    for delivered in [0, 1] {
+        let ([db, other], faults) = cut_off().await;
+        let own = session(db.client()).await;
+        let queue = db.client().queue("q");
+        queue.push("a").await.unwrap();
+        let item = queue.pop(&own).await.unwrap();
+        faults.cut(delivered);
+        let error = item.ack().await.unwrap_err();
+        assert!(error.is_commit_unknown(), "{error:?}");
+        let (queue, own) = (other.client().queue("q"), session(other.client()).await);
+        match delivered {
+            0 => assert_eq!(queue.pop_within(&own, LONG).await.unwrap().value(), b"a"),
+            _ => assert!(queue.pop_within(&own, LONG).await.unwrap_err().is_timeout()),
+        }
     }
 }
 

@@ -28,6 +28,11 @@ fn nested(operations: impl Into<Vec<TxnOp>>) -> TxnOp {
     TxnOp::txn(Txn::new().and_then(operations))
 }
 
+/// A nested transaction whose operations are in its other branch.
+fn otherwise(operations: impl Into<Vec<TxnOp>>) -> TxnOp {
+    TxnOp::txn(Txn::new().or_else(operations))
+}
+
 fn then(operations: impl Into<Vec<TxnOp>>) -> Txn {
     Txn::new().and_then(operations)
 }
@@ -206,6 +211,10 @@ async fn a_key_is_written_once() {
         // The branch that is not taken counts too.
         Txn::new().or_else([put("k", "1"), put("k", "2")]),
         then([nested([delete("k")]), nested([put("k", "1")])]),
+        then([nested([put("k", "1")]), otherwise([put("k", "2")])]),
+        then([otherwise([put("k", "1")]), otherwise([put("k", "2")])]),
+        then([otherwise([put("k", "1"), put("k", "2")])]),
+        then([otherwise([put("k", "1")]), delete("k")]),
     ] {
         assert_eq!(refusal(client.txn(refused.clone()).await), duplicate, "{refused:?}");
     }

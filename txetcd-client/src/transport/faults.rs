@@ -7,9 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use etcd_client::proto::{PbTxnOpRequest, PbTxnRequest, PbTxnRequestOp};
 use futures_util::future::BoxFuture;
 use http_body::Frame;
+use http_body_util::{BodyExt as _, Full};
+use prost::Message as _;
 use tokio::time::Sleep;
+use tonic::Status;
 use tonic::body::Body;
 use tower::{BoxError, Service, ServiceExt as _};
 
@@ -26,6 +30,11 @@ pub trait Faults: Send + Sync + 'static {
     fn latency(&self, path: &str) -> Duration {
         let _ = path;
         Duration::ZERO
+    }
+
+    /// Whether the server refuses transactions that have others in them, as some do that are compatible with etcd.
+    fn refuses_nested(&self) -> bool {
+        false
     }
 }
 
@@ -89,8 +98,11 @@ impl Service<Request> for Faulty {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let failed = || Err(tonic::Status::unavailable("injected fault").into());
+        let failed = || Err(Status::unavailable("injected fault").into());
         let path: Arc<str> = request.uri().path().into();
+        if path.ends_with("KV/Txn") && self.faults.refuses_nested() {
+            return Box::pin(unless_nested(self.below.clone(), request));
+        }
         let fault = self.faults.next(&path);
         let delay = match fault {
             Fault::LoseRequest => return Box::pin(async move { failed() }),
@@ -117,6 +129,21 @@ impl Service<Request> for Faulty {
             Fault::None | Fault::LoseRequest => Box::pin(async move { Ok(answer.await?.map(slow)) }),
         }
     }
+}
+
+/// The bytes before a message of gRPC: whether it is compressed, and its length.
+const PREFIX: usize = 5;
+
+/// Sends a transaction that has no other in it, and refuses others.
+async fn unless_nested(below: Transport, request: Request) -> Result<Response, BoxError> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect().await?.to_bytes();
+    let PbTxnRequest { success, failure, .. } = PbTxnRequest::decode(bytes.slice(PREFIX..))?;
+    let is_nested = |op: &PbTxnRequestOp| matches!(op.request, Some(PbTxnOpRequest::RequestTxn(_)));
+    if success.iter().chain(&failure).any(is_nested) {
+        return Err(Status::invalid_argument("unsupported operations in txn request").into());
+    }
+    below.oneshot(Request::from_parts(parts, Body::new(Full::new(bytes)))).await
 }
 
 /// A body whose pieces take their time, and arrive in order.

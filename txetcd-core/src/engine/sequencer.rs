@@ -529,8 +529,8 @@ impl Engine {
             }
             // Perhaps it is one member's fault.
             Settled::NotApplied(error) if numbers.len() > 1 => {
-                let is_about_members = error.is_invalid_argument()
-                    || error.is_not_found()
+                // Nothing that a member asks for is invalid, but to a server that does not know all that etcd does.
+                let is_about_members = error.is_not_found()
                     || error.is_too_large()
                     || error.is_permission_denied()
                     || error.is_unauthenticated();

@@ -451,6 +451,8 @@ mod tests {
         order: Order,
         revision: i64,
         stored: BTreeMap<u8, i64>,
+        /// One that has read some time ago and has yet to finish.
+        late: Option<Arc<Attempt>>,
     }
 
     /// The keys, by their numbers, that an attempt has read or requires, and those that it writes.
@@ -547,6 +549,8 @@ mod tests {
 
         fn accept(&mut self) {
             let attempt = Arc::new(self.attempt());
+            let finished = if self.rng.u8(..16) == 0 { self.late.replace(attempt) } else { Some(attempt) };
+            let Some(attempt) = finished else { return };
             let (size, alone) = (attempt.size(LIMITS.namespace), self.rng.u8(..20) == 0);
             let deadline = Instant::now() + Duration::from_secs(60);
             let (answer, _) = oneshot::channel();
@@ -655,7 +659,7 @@ mod tests {
         for seed in 0..60 {
             let rng = Rng::with_seed(seed);
             let (order, stored) = (Order::default(), BTreeMap::new());
-            let mut world = World { rng, is_blind: seed % 4 == 0, order, revision: 1, stored };
+            let mut world = World { rng, is_blind: seed % 4 == 0, order, revision: 1, stored, late: None };
             let mut under_way: Vec<Group> = Vec::new();
             for _ in 0..100 {
                 let many = if world.rng.u8(..20) == 0 { 60 } else { 5 };

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Of how many transactions that is remembered at least.
-const REMEMBERED: usize = 1 << 16;
+const REMEMBERED: usize = if cfg!(test) { 1 << 4 } else { 1 << 16 };
 
 /// What became of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use crate::engine::write_set::Own;
 use super::numbers::{Fate, Numbers};
 
 /// How many of the keys that this process has written it remembers.
-const REMEMBERED_KEYS: usize = 8192;
+const REMEMBERED_KEYS: usize = if cfg!(test) { 4 } else { 8192 };
 /// How large the values are that it remembers.
 const REMEMBERED_BYTES: usize = 4096;
 /// How many of its commits' revisions.
@@ -582,7 +582,9 @@ impl Order {
             self.relies_on(&member.attempt, keys)
                 || member.place == Place::InFlight && writes.any(|(key, _)| keys.contains(key))
         };
-        self.readable().filter(|number| self.members.get(number).is_some_and(|member| concerns(member))).collect()
+        self.readable()
+            .filter(|number| self.members.get(number).is_some_and(|member| concerns(member)))
+            .collect()
     }
 
     /// Whether an attempt has read what is stored at one of these keys.
@@ -652,4 +654,63 @@ fn versions(attempt: &Attempt, number: u64) -> Versions {
         Own::Deleted => Version::Deleted(Arc::new((key.into(), number))),
     };
     attempt.writes.rows().map(version).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::attempt::SchemaGuards;
+    use crate::engine::naming::Tables;
+    use crate::engine::read_set::ReadSet;
+    use crate::engine::write_set::{NewRow, WriteSet};
+
+    const KEY: [u8; 3] = [0, 1, 1];
+
+    fn attempt(reads: ReadSet, writes: WriteSet) -> Arc<Attempt> {
+        Arc::new(Attempt {
+            revision: Some(1),
+            source: Source::Cache,
+            reads,
+            writes,
+            tables: Tables::default(),
+            schemas: SchemaGuards::new(),
+            locks: Vec::new(),
+        })
+    }
+
+    /// The number of the attempt, unless it is in conflict.
+    fn accept(order: &mut Order, attempt: Arc<Attempt>) -> Option<u64> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let answer = oneshot::channel().0;
+        order.accept(attempt, Leases::default(), deadline, 0, false, answer).ok()?;
+        order.members.last_key_value().map(|(number, _)| *number)
+    }
+
+    #[test]
+    fn what_one_relies_on_that_comes_late_is_not_forgotten() {
+        let mut taken = 0;
+        for between in 0..100 {
+            let mut order = Order::default();
+            let mut writes = WriteSet::default();
+            writes.put(KEY.to_vec(), NewRow::unindexed(Vec::new()));
+            let writer = accept(&mut order, attempt(ReadSet::default(), writes)).expect("a number");
+            order.commit(&[writer], 5);
+            for _ in 0..between {
+                let other = accept(&mut order, attempt(ReadSet::default(), WriteSet::default()));
+                order.commit(&[other.expect("a number")], 6);
+            }
+            let mut reads = ReadSet::default();
+            let mark = Mark { mod_revision: provisional(writer), lease: 0, size: 3, is_present: true };
+            reads.add_key(KEY.to_vec(), mark);
+            let late = attempt(reads, WriteSet::default());
+            if accept(&mut order, late.clone()).is_some() {
+                // Its guard needs the revision.
+                assert_eq!(order.committed(std::iter::once(&*late)), Committed::from_iter([(writer, 5)]));
+                taken += 1;
+            }
+        }
+        assert!((16..100).contains(&taken), "{taken}");
+    }
 }
