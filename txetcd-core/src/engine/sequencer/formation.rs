@@ -289,10 +289,8 @@ impl<'o> Formation<'o> {
             return false;
         }
         attempt.reads.ranges.iter().all(|RangeRead { bounds, rows }| {
-            let written = keys.within(bounds).filter(|(_, users)| users.writer.is_some());
-            written
-                .into_iter()
-                .all(|(key, users)| rows.get(key).is_some_and(|mark| mark.writer() == Some(users.number)))
+            let mut written = keys.within(bounds).filter(|(_, users)| users.writer.is_some());
+            written.all(|(key, users)| rows.get(key).is_some_and(|mark| mark.writer() == Some(users.number)))
         })
     }
 
