@@ -8,6 +8,7 @@ pub(crate) mod endpoints;
 pub(crate) mod faults;
 pub(crate) mod meter;
 mod probe;
+mod whole;
 
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service};
@@ -15,6 +16,9 @@ use tower::{BoxError, Service};
 pub(crate) type Request = http::Request<tonic::body::Body>;
 pub(crate) type Response = http::Response<tonic::body::Body>;
 pub(crate) type Transport = BoxCloneSyncService<Request, Response, BoxError>;
+
+/// What polling the body of one gives.
+pub(crate) type Piece = Option<Result<http_body::Frame<bytes::Bytes>, tonic::Status>>;
 
 /// What may carry requests.
 pub(crate) trait Carrier:

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use etcd_client::proto::{PbTxnOpRequest, PbTxnRequest, PbTxnRequestOp};
 use futures_util::future::BoxFuture;
-use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
 use tokio::time::Sleep;
@@ -18,7 +17,7 @@ use tonic::body::Body;
 use tower::{BoxError, Service, ServiceExt as _};
 
 use super::endpoints::in_another_task;
-use super::{Request, Response, Transport};
+use super::{Piece, Request, Response, Transport};
 
 /// Decides what happens to each request.
 pub trait Faults: Send + Sync + 'static {
@@ -32,7 +31,8 @@ pub trait Faults: Send + Sync + 'static {
         Duration::ZERO
     }
 
-    /// Whether the server refuses transactions that have others in them, as some do that are compatible with etcd.
+    /// Whether the server refuses transactions that have others in them, as some do that are compatible with etcd. If it
+    /// does, no other fault befalls transactions.
     fn refuses_nested(&self) -> bool {
         false
     }
@@ -154,9 +154,6 @@ struct Slow {
     coming: Option<(Pin<Box<Sleep>>, Piece)>,
 }
 
-/// What polling a body gives.
-type Piece = Option<Result<Frame<bytes::Bytes>, tonic::Status>>;
-
 impl http_body::Body for Slow {
     type Data = bytes::Bytes;
     type Error = tonic::Status;
@@ -188,10 +185,7 @@ impl http_body::Body for Short {
     type Data = bytes::Bytes;
     type Error = tonic::Status;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Piece> {
         if self.left == 0 && self.silent {
             return Poll::Pending;
         }
