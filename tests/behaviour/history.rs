@@ -1,6 +1,7 @@
 //! Earlier revisions, and their compaction.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::store::{Store, User, compact, on_stores_of_their_own, user};
 use txetcd::{Database, Error};
@@ -79,6 +80,47 @@ async fn a_compacted_revision_is_an_error_and_a_running_transaction_starts_again
         .await
         .unwrap();
         assert_eq!(db.read(async |txn| users.get(txn, "a").await).await.unwrap(), Some(user("a", 51)));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_what_is_compacted_each_time_is_told_so() {
+    on_stores_of_their_own(async |db, url| {
+        let users = User::table();
+        let attempts = AtomicU32::new(0);
+        let disturb = async || {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            db.write(async |txn| users.put(txn, &user("a", 1))).await?;
+            compact(url, db.status().await?.revision()).await;
+            Ok::<_, Error>(())
+        };
+        let briefly = Duration::from_millis(300);
+        let few = Database::builder().url(url).max_attempts(3).connect().await.unwrap();
+        let brief = Database::builder().url(url).transaction_timeout(briefly).connect().await.unwrap();
+        for (limited, says, expected) in [(&few, "in 3 attempts", 3..=3), (&brief, "within 300ms", 1..=1000)]
+        {
+            let reads = limited.read(async |txn| {
+                users.get(txn, "a").await?;
+                disturb().await?;
+                users.get(txn, "b").await
+            });
+            let error = reads.await.unwrap_err();
+            assert!(error.is_compacted(), "{error}");
+            let read = attempts.swap(0, Ordering::Relaxed);
+
+            let writes = limited.write(async |txn| {
+                users.get(txn, "a").await?;
+                disturb().await?;
+                users.get(txn, "b").await?;
+                users.put(txn, &user("b", 1))
+            });
+            let error = writes.await.unwrap_err();
+            assert!(error.is_compacted() && error.to_string().contains(says), "{error}");
+            let written = attempts.swap(0, Ordering::Relaxed);
+            assert!(expected.contains(&read) && expected.contains(&written), "{read}, {written}: {says}");
+        }
+        assert!(!db.read(async |txn| users.contains(txn, "b").await).await.unwrap());
     })
     .await;
 }

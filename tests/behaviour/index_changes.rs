@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::faults::Meanwhile;
 use tokio::sync::Notify;
-use txetcd::{Database, Error, IndexState, Key, KeySet, Persist};
+use txetcd::{Database, Error, IndexState, Key, KeySet, Persist, RebuildProgress, Timestamp};
 
 /// The table before it had indexes.
 #[derive(Persist, Clone, Debug, PartialEq)]
@@ -93,7 +93,37 @@ pub(crate) fn bytes(key: &impl Key) -> Vec<u8> {
     bytes
 }
 
+/// The values of its index are all in order, but for instants before 1970.
+#[derive(Persist, Clone, Debug)]
+#[pmap(slot = 35)]
+struct Event {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(index(slot = 36))]
+    at: Timestamp,
+}
+
 stores! {
+    async fn a_table_without_indexes_has_nothing_to_rebuild(store) {
+        let db = store.connect().await;
+        fill(&db, 3).await;
+        let done = Plain::table().rebuild_indexes(&db).on_progress(|_| panic!("nothing was done")).await.unwrap();
+        assert_eq!(done, RebuildProgress::default());
+    }
+
+    async fn a_row_whose_indexed_value_has_no_order_is_refused(store) {
+        let db = store.connect().await;
+        let events = Event::table();
+        let at = |nanos| Event { id: 1, at: Timestamp::from_nanos(nanos) };
+        let error: Error = db.write(async |txn| events.put(txn, &at(-1))).await.unwrap_err();
+        assert!(error.is_invalid_argument(), "{error}");
+        for part in ["Event", "by_at", "slot 36", "1970"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        db.write(async |txn| events.put(txn, &at(0))).await.unwrap();
+        assert_eq!(db.read(async |txn| Event::by_at().count(txn).await).await.unwrap(), 1);
+    }
+
     async fn an_index_is_added_to_a_table_with_rows(store) {
         let [old, new] = <[Database; 2]>::try_from(store.connect_many(2).await).unwrap();
         fill(&old, 130).await;

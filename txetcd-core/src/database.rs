@@ -85,7 +85,8 @@ impl Database {
     /// compile.
     ///
     /// # Errors
-    /// The closure's own.
+    /// The closure's own; reads in it return [`Error::is_compacted`] if that went on until the deadline or attempt limit
+    /// was reached.
     pub async fn read<T, E, F>(&self, closure: F) -> Result<T, E>
     where
         F: for<'a> TxnFn<&'a ReadTxn, Result<T, E>> + Send + Sync,
@@ -153,7 +154,8 @@ impl Database {
     ///
     /// # Errors
     /// The closure's own, or, as `E::from`, an [`Error`]: [`Error::is_conflict`] when the deadline or attempt
-    /// limit was reached, [`Error::is_already_exists`] if a row that was inserted is there already,
+    /// limit was reached, [`Error::is_compacted`] if that was because what it read was compacted each time,
+    /// [`Error::is_already_exists`] if a row that was inserted is there already,
     /// [`Error::is_too_large`], [`Error::is_unavailable`]. After any error but
     /// [`Error::is_commit_unknown`] nothing was written, and nothing will be.
     pub async fn write<T, E, F>(&self, closure: F) -> Result<T, E>
@@ -206,9 +208,7 @@ impl Database {
             };
             observed.ran(&view);
             if view.is_compacted() {
-                if !attempts.again_after_compaction() {
-                    return Err(engine.out_of_time("what it read was compacted").into());
-                }
+                attempts.again_after_compaction()?;
                 start = Start::Store;
                 continue;
             }
@@ -300,7 +300,7 @@ impl Database {
             let view = txn.into_view();
             observed.ran(&view);
             // A fixed revision is as compacted the next time.
-            if view.is_compacted() && revision.is_none() && attempts.again_after_compaction() {
+            if view.is_compacted() && revision.is_none() && attempts.again_after_compaction().is_ok() {
                 continue;
             }
             return result;

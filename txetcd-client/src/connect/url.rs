@@ -144,6 +144,8 @@ mod tests {
             ("localhost:2379", "write `http://localhost:2379`"),
             ("etcd://h:1", "scheme `etcd` is not known"),
             ("http://", "not a URL"),
+            ("http://:2379", "has no host"),
+            ("http://h:1?user=x", "has no path"),
             ("http://h:notaport", "not a port"),
             ("http://h:70000", "not a port"),
             ("http://h:1,", "is empty"),

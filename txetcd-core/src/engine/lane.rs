@@ -215,4 +215,20 @@ mod tests {
             assert_eq!(lane.is_unchanged(None), number == 0);
         }
     }
+
+    #[tokio::test]
+    async fn a_lane_of_a_former_session_is_not_used_again() {
+        let client = Client::connect("memory:").await.unwrap();
+        let lanes = Arc::new(Lanes::new(client, Duration::from_secs(60)));
+        let (former, lost) = (lanes.turn().await.unwrap(), lanes.turn().await.unwrap());
+        lost.abandon().await;
+        let next = lanes.turn().await.unwrap();
+        let lease = next.lane.session.lease().id();
+        assert_ne!(former.lane.session.lease().id(), lease);
+        former.done();
+        next.done();
+        for turn in [lanes.turn().await.unwrap(), lanes.turn().await.unwrap()] {
+            assert_eq!(turn.lane.session.lease().id(), lease);
+        }
+    }
 }

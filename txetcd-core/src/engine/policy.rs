@@ -61,8 +61,8 @@ impl Attempts {
     ) -> Result<Box<Conflict>, Error> {
         self.made += 1;
         self.local = if conflict.is_local { self.local + 1 } else { 0 };
-        if self.policy.max_attempts.is_some_and(|max| self.made >= max) {
-            return Err(self.lost(&conflict, format!("after {} attempts", self.made)));
+        if self.was_last() {
+            return Err(self.lost(&conflict));
         }
         let pause = match self.made {
             // It lost against another transaction of this process, and nothing was sent.
@@ -73,9 +73,7 @@ impl Attempts {
             }
         };
         if Instant::now() + pause >= self.deadline {
-            return Err(
-                self.lost(&conflict, format!("within {:?}, in {} attempts", self.policy.timeout, self.made))
-            );
+            return Err(self.lost(&conflict));
         }
         if pause.is_zero() {
             tokio::task::yield_now().await;
@@ -91,13 +89,39 @@ impl Attempts {
         self.local % MOST_LOCAL != MOST_LOCAL - 1
     }
 
-    /// Counts an attempt whose snapshot was compacted. Whether there is time for another one.
-    pub(crate) fn again_after_compaction(&mut self) -> bool {
+    /// Counts an attempt whose snapshot was compacted.
+    ///
+    /// # Errors
+    /// If there is to be no other one.
+    pub(crate) fn again_after_compaction(&mut self) -> Result<(), Error> {
         self.made += 1;
-        Instant::now() < self.deadline && self.policy.max_attempts.is_none_or(|max| self.made < max)
+        if !self.was_last() && Instant::now() < self.deadline {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Compacted,
+            format!(
+                "the transaction was not finished {}: what it read was compacted meanwhile. Nothing was written: \
+                 read less in it, or let the store keep its history for longer",
+                self.so_far()
+            ),
+        ))
     }
 
-    fn lost(&self, conflict: &Conflict, when: String) -> Error {
+    /// Whether the attempt that was counted last is the last one.
+    fn was_last(&self) -> bool {
+        self.policy.max_attempts.is_some_and(|max| self.made >= max)
+    }
+
+    fn so_far(&self) -> String {
+        if self.was_last() {
+            format!("in {} attempts", self.made)
+        } else {
+            format!("within {:?}, in {} attempts", self.policy.timeout, self.made)
+        }
+    }
+
+    fn lost(&self, conflict: &Conflict) -> Error {
         let keys = match conflict.keys.as_slice() {
             [] => "what it read".to_owned(),
             keys => keys.join("; "),
@@ -105,8 +129,9 @@ impl Attempts {
         Error::new(
             Kind::Conflict,
             format!(
-                "the transaction lost against others {when}; these changed under it: {keys}. Nothing was written: \
-                 try again, or make fewer transactions meet at these keys"
+                "the transaction lost against others {}; these changed under it: {keys}. Nothing was written: \
+                 try again, or make fewer transactions meet at these keys",
+                self.so_far()
             ),
         )
     }
