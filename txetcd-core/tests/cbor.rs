@@ -238,6 +238,18 @@ fn bad_bytes_are_refused() {
         assert!(refused::<Value>(&map(keys[0], keys[1])).contains("twice"), "{keys:?}");
         assert!(decode::<Value>(&hex(&map(keys[1], "21"))).is_ok(), "{keys:?}");
     }
+    // Among few keys and many, wherever they are.
+    for (len, second) in (2..24).flat_map(|len| (1..len).map(move |second| (len, second))) {
+        let map = |key: &dyn Fn(u8) -> u8| {
+            let entries = (0..len).map(|at| format!("61{:02x}01", key(at) + 0x61));
+            format!("b8{len:02x}{}", entries.collect::<String>())
+        };
+        assert_eq!(decode::<BTreeMap<String, u8>>(&hex(&map(&|at| at))).unwrap().len(), usize::from(len));
+        for first in 0..second {
+            let twice = map(&|at| if at == second { first } else { at });
+            assert!(refused::<BTreeMap<String, u8>>(&twice).contains("twice"), "{twice}");
+        }
+    }
     assert!(refused::<Pair>("a4616101616202617800617800").contains("twice"));
     assert!(refused::<Pair>("a36161016162026178a2010101 02").contains("twice"));
     assert!(refused::<Pair>("a2616101616101").contains("duplicate field `a`"));

@@ -9,6 +9,9 @@ use super::read::Reader;
 
 type Result<T, E = ReadError> = std::result::Result<T, E>;
 
+/// So many keys are compared each with each.
+const FEW_KEYS: usize = 8;
+
 /// How many elements are left; `None` until the break of an indefinite length.
 struct Left(Option<usize>);
 
@@ -106,12 +109,18 @@ impl<'a, 'de> Entries<'a, 'de> {
         Ok(Self { reader, left, fields, first_key })
     }
 
-    /// Refuses a key that came twice. Sorting them here needs no more memory than the keys' places.
+    /// Refuses a key that came twice. Sorting them here needs no more memory than the keys' places; a few are compared with
+    /// each other, which is sooner done.
     pub(super) fn finish(mut self) -> Result<()> {
         self.left.finish(self.reader)?;
         let keys = &mut self.reader.keys[self.first_key..];
-        keys.sort_unstable();
-        if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        let is_twice = if keys.len() <= FEW_KEYS {
+            (1..keys.len()).any(|at| keys[..at].contains(&keys[at]))
+        } else {
+            keys.sort_unstable();
+            keys.windows(2).any(|pair| pair[0] == pair[1])
+        };
+        if is_twice {
             return Err(self.reader.input.refused("a map has a key twice"));
         }
         self.reader.keys.truncate(self.first_key);
@@ -142,7 +151,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_, 'de> {
             // The field's name is the type's own; a key that is not a field is data.
             Some(MapKey::Text(text)) => fields
                 .iter()
-                .find(|field| text == *field)
+                .find(|field| **text == *field.as_bytes())
                 .map_or(Step::Index(index), |field| Step::Field(field)),
             _ => Step::Index(index),
         })

@@ -12,7 +12,8 @@ use super::input::Input;
 pub(super) enum MapKey<'de> {
     Positive(u64),
     Negative(u64),
-    Text(Cow<'de, str>),
+    /// The bytes of a text.
+    Text(Cow<'de, [u8]>),
     /// In the [one form](one_form) of all its encodings.
     Other(Vec<u8>),
 }
@@ -22,9 +23,7 @@ impl<'de> MapKey<'de> {
     /// number is the same as a short one.
     pub(super) fn of(encoded: &'de [u8], tags: bool) -> Result<Self, ReadError> {
         // The name of a field: a short text with its length in the first byte.
-        if let [0x60..=0x77, text @ ..] = encoded
-            && let Ok(text) = std::str::from_utf8(text)
-        {
+        if let [0x60..=0x77, text @ ..] = encoded {
             return Ok(Self::Text(text.into()));
         }
         let mut input = Input::new(encoded);
@@ -34,7 +33,10 @@ impl<'de> MapKey<'de> {
         Ok(match input.header()? {
             Header::Positive(number) => Self::Positive(number),
             Header::Negative(number) => Self::Negative(number),
-            Header::Text(len) => Self::Text(input.text(len)?),
+            Header::Text(len) => Self::Text(match input.text(len)? {
+                Cow::Borrowed(text) => text.as_bytes().into(),
+                Cow::Owned(text) => text.into_bytes().into(),
+            }),
             _ => {
                 let mut form = Vec::new();
                 one_form(&mut Input::new(encoded), tags, &mut form)?;
