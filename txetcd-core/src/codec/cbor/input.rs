@@ -34,6 +34,10 @@ impl<'de> Input<'de> {
     }
 
     pub(super) fn header(&mut self) -> Result<Header> {
+        if let Some(header) = self.bytes.get(self.at).and_then(|first| in_one_byte(*first)) {
+            self.at += 1;
+            return Ok(header);
+        }
         let mut decoder = Decoder::from(&self.bytes[self.at..]);
         let header = decoder.pull().map_err(|error| match error {
             Error::Io(_) => self.refused(ENDS_EARLY),
@@ -118,5 +122,41 @@ impl<'de> Input<'de> {
     fn take_text(&mut self, len: usize) -> Result<&'de str> {
         let start = self.at;
         std::str::from_utf8(self.take(len)?).map_err(|_| ReadError::new("expected UTF-8 text").at(start))
+    }
+}
+
+/// The header of which this is the first byte, if it is the only one: most are.
+fn in_one_byte(first: u8) -> Option<Header> {
+    let number @ 0..24 = first & 0x1f else { return None };
+    let len = Some(usize::from(number));
+    Some(match first >> 5 {
+        0 => Header::Positive(number.into()),
+        1 => Header::Negative(number.into()),
+        2 => Header::Bytes(len),
+        3 => Header::Text(len),
+        4 => Header::Array(len),
+        5 => Header::Map(len),
+        6 => Header::Tag(number.into()),
+        _ => Header::Simple(number),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_as_the_library_reads_them() {
+        let mut short = 0;
+        for first in 0..=u8::MAX {
+            let bytes = [first];
+            let mut decoder = Decoder::from(&bytes[..]);
+            if let Some(header) = in_one_byte(first) {
+                assert_eq!(decoder.pull().ok(), Some(header), "{first:02x}");
+                assert_eq!(decoder.offset(), 1);
+                short += 1;
+            }
+        }
+        assert_eq!(short, 8 * 24);
     }
 }
