@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use txetcd_chaos::{check, history};
 
 #[derive(clap::Args)]
@@ -22,6 +22,9 @@ impl Check {
         let named = || self.file.display().to_string();
         let file = File::open(&self.file).with_context(named)?;
         let history = history::read(BufReader::new(file)).with_context(named)?;
+        if history.is_empty() {
+            bail!("{}: there is no transaction in it", named());
+        }
         let report = check::check(&history)?;
         print!("{report}");
         if let Some((path, svg)) = self.svg.zip(report.svg()) {

@@ -105,6 +105,9 @@ pub(super) async fn judge(
             verdict.wrong.push(format!("transaction {index} of process {process} was left unknown"));
         }
     }
+    if verdict.applied == 0 {
+        verdict.wrong.push("no transaction was applied, so nothing was tested".to_owned());
+    }
     let report = check(&history)?;
     if !report.is_valid() {
         verdict.wrong.push("the history is not strictly serializable".to_owned());
