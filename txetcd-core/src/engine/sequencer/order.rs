@@ -52,6 +52,8 @@ pub(super) struct Order {
     written: BTreeMap<Vec<u8>, Writer>,
     /// The keys in it whose writers are settled, the oldest first.
     remembered: VecDeque<(Vec<u8>, u64)>,
+    /// The newest revision in which one was committed that has written to cached rows and was no version.
+    unversioned: i64,
     /// Those whose versions are committed, in revisions that the cached rows have not reached.
     ahead: BTreeMap<i64, Vec<Arc<Attempt>>>,
 }
@@ -383,6 +385,7 @@ impl Order {
                 }
                 None if self.writes_to_cache(&member.attempt) => {
                     self.own_revisions.remove(&revision);
+                    self.unversioned = self.unversioned.max(revision);
                     self.cache.wait_for(revision);
                 }
                 None => {}
@@ -489,8 +492,9 @@ impl Order {
         for versions in self.members.values().filter_map(|member| member.versions.as_ref()) {
             self.cache.add(versions);
         }
-        // What a failed one has replaced was written by an earlier one.
-        for (revision, versions) in self.cache.committed() {
+        // What a failed one has replaced was written by an earlier one; by which is not known where one that is no version
+        // was committed in the same revision, or later.
+        for (revision, versions) in self.cache.committed().filter(|(at, _)| *at > self.unversioned) {
             for version in versions.iter() {
                 let (key, number) = (version.key(), version.number());
                 let is_newer = |writer: &Writer| writer.number >= number;
@@ -662,6 +666,7 @@ mod tests {
 
     use super::*;
     use crate::engine::attempt::SchemaGuards;
+    use crate::engine::bounds::Bounds;
     use crate::engine::naming::Tables;
     use crate::engine::read_set::ReadSet;
     use crate::engine::write_set::{NewRow, WriteSet};
@@ -712,5 +717,38 @@ mod tests {
             }
         }
         assert!((16..100).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn what_one_that_is_no_version_has_replaced_is_not_taken_for_the_newest() {
+        let mut order = Order::default();
+        let mut ranges = Ranges::default();
+        ranges.extend([Bounds::new(vec![0, 1], vec![0, 2])]);
+        order.restart_cache(Arc::new(ranges));
+        order.cache.push(Step::Replaced(1, Vec::new()));
+        order.advance();
+        let put = || {
+            let mut writes = WriteSet::default();
+            writes.put(KEY.to_vec(), NewRow::unindexed(Vec::new()));
+            writes
+        };
+        let reads = |writer| {
+            let mut reads = ReadSet::default();
+            reads.add_key(
+                KEY.to_vec(),
+                Mark { mod_revision: provisional(writer), lease: 0, size: 3, is_present: true },
+            );
+            reads
+        };
+        let version = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
+        assert_eq!(order.cache.has(&KEY), Some(true), "others can read it");
+        let mixed = Attempt { source: Source::Mixed, ..Arc::unwrap_or_clone(attempt(reads(version), put())) };
+        let other = accept(&mut order, Arc::new(mixed)).expect("a number");
+        let failed = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
+        // All that can be read is the first one's, and the revision does not tell that it is not what is stored.
+        order.commit(&[version, other], 30);
+        assert_eq!(accept(&mut order, attempt(reads(version), put())), None);
+        order.fail_with([failed], &Error::new(txetcd_client::error::Kind::Timeout, "late"));
+        assert_eq!(accept(&mut order, attempt(reads(version), put())), None);
     }
 }
