@@ -36,6 +36,13 @@ stores! {
     }
 }
 
+/// Writes a row, and forgets what was before that.
+async fn replace_and_compact(db: &Database, url: &str, age: u32) -> Result<(), Error> {
+    db.write(async |txn| User::table().put(txn, &user("a", age))).await?;
+    compact(url, db.status().await?.revision()).await;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_compacted_revision_is_an_error_and_a_running_transaction_starts_again() {
     on_stores_of_their_own(async |db, url| {
@@ -57,8 +64,7 @@ async fn a_compacted_revision_is_an_error_and_a_running_transaction_starts_again
             .read(async |txn| {
                 let a = users.get(txn, "a").await?;
                 if !disturbed.swap(true, Ordering::Relaxed) {
-                    db.write(async |txn| users.put(txn, &user("a", 9))).await?;
-                    compact(url, db.status().await?.revision()).await;
+                    replace_and_compact(db, url, 9).await?;
                 }
                 Ok::<_, Error>((a, users.get(txn, "b").await?))
             })
@@ -70,8 +76,7 @@ async fn a_compacted_revision_is_an_error_and_a_running_transaction_starts_again
         db.write(async |txn| {
             let mut a = users.get(txn, "a").await?.expect("a");
             if !disturbed.swap(true, Ordering::Relaxed) {
-                db.write(async |txn| users.put(txn, &user("a", 50))).await?;
-                compact(url, db.status().await?.revision()).await;
+                replace_and_compact(db, url, 50).await?;
             }
             users.contains(txn, "b").await?;
             a.age += 1;
@@ -91,9 +96,7 @@ async fn who_reads_what_is_compacted_each_time_is_told_so() {
         let attempts = AtomicU32::new(0);
         let disturb = async || {
             attempts.fetch_add(1, Ordering::Relaxed);
-            db.write(async |txn| users.put(txn, &user("a", 1))).await?;
-            compact(url, db.status().await?.revision()).await;
-            Ok::<_, Error>(())
+            replace_and_compact(db, url, 1).await
         };
         let briefly = Duration::from_millis(300);
         let few = Database::builder().url(url).max_attempts(3).connect().await.unwrap();

@@ -685,6 +685,21 @@ mod tests {
         })
     }
 
+    /// Puts the key.
+    fn put() -> WriteSet {
+        let mut writes = WriteSet::default();
+        writes.put(KEY.to_vec(), NewRow::unindexed(Vec::new()));
+        writes
+    }
+
+    /// Reads at the key what this one is about to put.
+    fn reads(writer: u64) -> ReadSet {
+        let mut reads = ReadSet::default();
+        let mark = Mark { mod_revision: provisional(writer), lease: 0, size: 3, is_present: true };
+        reads.add_key(KEY.to_vec(), mark);
+        reads
+    }
+
     /// The number of the attempt, unless it is in conflict.
     fn accept(order: &mut Order, attempt: Arc<Attempt>) -> Option<u64> {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -698,18 +713,13 @@ mod tests {
         let mut taken = 0;
         for between in 0..100 {
             let mut order = Order::default();
-            let mut writes = WriteSet::default();
-            writes.put(KEY.to_vec(), NewRow::unindexed(Vec::new()));
-            let writer = accept(&mut order, attempt(ReadSet::default(), writes)).expect("a number");
+            let writer = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
             order.commit(&[writer], 5);
             for _ in 0..between {
                 let other = accept(&mut order, attempt(ReadSet::default(), WriteSet::default()));
                 order.commit(&[other.expect("a number")], 6);
             }
-            let mut reads = ReadSet::default();
-            let mark = Mark { mod_revision: provisional(writer), lease: 0, size: 3, is_present: true };
-            reads.add_key(KEY.to_vec(), mark);
-            let late = attempt(reads, WriteSet::default());
+            let late = attempt(reads(writer), WriteSet::default());
             if accept(&mut order, late.clone()).is_some() {
                 // Its guard needs the revision.
                 assert_eq!(order.committed(std::iter::once(&*late)), Committed::from_iter([(writer, 5)]));
@@ -727,19 +737,6 @@ mod tests {
         order.restart_cache(Arc::new(ranges));
         order.cache.push(Step::Replaced(1, Vec::new()));
         order.advance();
-        let put = || {
-            let mut writes = WriteSet::default();
-            writes.put(KEY.to_vec(), NewRow::unindexed(Vec::new()));
-            writes
-        };
-        let reads = |writer| {
-            let mut reads = ReadSet::default();
-            reads.add_key(
-                KEY.to_vec(),
-                Mark { mod_revision: provisional(writer), lease: 0, size: 3, is_present: true },
-            );
-            reads
-        };
         let version = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
         assert_eq!(order.cache.has(&KEY), Some(true), "others can read it");
         let mixed = Attempt { source: Source::Mixed, ..Arc::unwrap_or_clone(attempt(reads(version), put())) };
