@@ -177,11 +177,6 @@ impl Cache {
         }
     }
 
-    /// The versions that are committed, and in which revision.
-    pub(crate) fn committed(&self) -> impl Iterator<Item = (i64, &Versions)> {
-        self.committed.iter().flat_map(|(revision, all)| all.iter().map(|versions| (*revision, versions)))
-    }
-
     /// The versions that were committed in this revision, which the rows have not reached.
     pub(crate) fn committed_in(&self, revision: i64) -> impl Iterator<Item = &Version> {
         self.committed.get(&revision).into_iter().flatten().flat_map(|versions| versions.iter())

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
@@ -48,12 +48,10 @@ pub(super) struct Order {
     in_flight: usize,
     /// The newest revisions that are commits of this process, and changed nothing in cached rows that is no version.
     own_revisions: BTreeSet<i64>,
-    /// Who wrote a key last.
-    written: BTreeMap<Vec<u8>, Writer>,
-    /// The keys in it whose writers are settled, the oldest first.
-    remembered: VecDeque<(Vec<u8>, u64)>,
-    /// The newest revision in which one was committed that has written to cached rows and was no version.
-    unversioned: i64,
+    /// What was made of keys, and is about to be.
+    written: BTreeMap<Vec<u8>, Written>,
+    /// The keys of which something is remembered that was committed, and when that was, the oldest first.
+    remembered: VecDeque<(Vec<u8>, i64)>,
     /// Those whose versions are committed, in revisions that the cached rows have not reached.
     ahead: BTreeMap<i64, Vec<Arc<Attempt>>>,
 }
@@ -108,12 +106,18 @@ struct Related {
     overtaken: Option<(u64, Vec<u8>)>,
 }
 
+/// What transactions of this process have made of a key.
+#[derive(Debug, Default)]
+struct Written {
+    /// The last one that was committed, and in which revision.
+    committed: Option<(i64, Writer)>,
+    /// The last one that is not settled: it comes after that one.
+    open: Option<Writer>,
+}
+
 #[derive(Debug)]
 struct Writer {
     number: u64,
-    /// When it was committed, if it was.
-    committed: Option<i64>,
-    /// What it made of the key.
     wrote: Wrote,
 }
 
@@ -126,9 +130,6 @@ enum Wrote {
     /// A value that is too large to be remembered.
     Large,
 }
-
-/// What a unit that was applied has written, by key.
-type Replaced = HashMap<Vec<u8>, Writer>;
 
 /// How something that was read stands to what this process has written.
 enum Relation {
@@ -247,9 +248,10 @@ impl Order {
         }
         for range in &attempt.reads.ranges {
             let written = self.written.range::<[u8], _>(range.bounds.as_range());
-            for (key, writer) in written {
+            for (key, written) in written {
                 let mark = range.rows.get(key).copied();
-                if mark.is_none() && matches!(writer.wrote, Wrote::Deleted) {
+                let is_deleted = |writer: &Writer| matches!(writer.wrote, Wrote::Deleted);
+                if mark.is_none() && written.newest().is_none_or(is_deleted) {
                     continue;
                 }
                 let mark = mark.unwrap_or(Mark::ABSENT);
@@ -261,16 +263,16 @@ impl Order {
             }
         }
         for key in attempt.required() {
-            if let Some(Writer { number, committed: None, .. }) = self.written.get(key) {
-                related.after.push(*number);
+            if let Some(Written { open: Some(writer), .. }) = self.written.get(key) {
+                related.after.push(writer.number);
             }
         }
         Ok(related)
     }
 
     fn relation(&self, key: &[u8], mark: Mark, as_of: i64, source: Source) -> Relation {
-        let writer = self.written.get(key);
-        if let Some(Writer { number, committed: None, .. }) = writer
+        let written = self.written.get(key);
+        if let Some(Written { open: Some(Writer { number, .. }), .. }) = written
             && mark.writer() != Some(*number)
             && !planted(Bug::UnseenWrites)
         {
@@ -281,19 +283,20 @@ impl Order {
         }
         if let Some(number) = mark.writer() {
             // Revisions do not tell: one that is applied with it may have replaced it.
-            let is_newest = writer.is_some_and(|writer| writer.number == number);
+            let newest = written.and_then(Written::newest);
+            let is_newest = newest.is_some_and(|writer| writer.number == number);
             return match self.numbers.fate(number) {
                 Fate::Open | Fate::Committed(_) if is_newest => Relation::Fresh,
                 _ => Relation::Stale(None),
             };
         }
-        match writer {
-            Some(writer @ Writer { committed: Some(revision), .. }) => {
+        match written.and_then(|written| written.committed.as_ref()) {
+            Some((revision, writer)) => {
                 let is = if matches!(writer.wrote, Wrote::Deleted) { 0 } else { *revision };
                 if mark.mod_revision == is || as_of >= *revision {
                     Relation::Fresh
                 } else {
-                    Relation::Stale(writer.row(key).map(|row| (*revision, row)))
+                    Relation::Stale(writer.row(key, *revision).map(|row| (*revision, row)))
                 }
             }
             _ if source == Source::Store || self.cache.revision() == Some(as_of) => Relation::Fresh,
@@ -338,11 +341,11 @@ impl Order {
 
     fn write(&mut self, number: u64, attempt: &Attempt) {
         for (key, own) in attempt.writes.rows() {
-            let writer = Writer { number, committed: None, wrote: Wrote::of(own, attempt, key) };
+            let open = Some(Writer { number, wrote: Wrote::of(own, attempt, key) });
             match self.written.get_mut(key) {
-                Some(before) => *before = writer,
+                Some(written) => written.open = open,
                 None => {
-                    self.written.insert(key.to_vec(), writer);
+                    self.written.insert(key.to_vec(), Written { open, committed: None });
                 }
             }
         }
@@ -358,22 +361,17 @@ impl Order {
 
     /// A unit of members was applied in this revision.
     pub(super) fn commit(&mut self, unit: &[u64], revision: i64) {
-        let any_overtaken = !self.overtaken.is_empty();
-        let mut replaced = Replaced::default();
         for number in unit {
             let Some(mut member) = self.remove(*number) else { continue };
             self.numbers.settle(*number, Fate::Committed(revision));
             for (key, own) in member.attempt.writes.rows() {
-                if let Some(writer) = self.written.get_mut(key)
-                    && writer.number == *number
-                {
-                    writer.committed = Some(revision);
-                    self.remembered.push_back((key.to_vec(), *number));
-                }
-                if any_overtaken {
-                    let wrote = Wrote::of(own, &member.attempt, key);
-                    replaced
-                        .insert(key.to_vec(), Writer { number: *number, committed: Some(revision), wrote });
+                let Some(written) = self.written.get_mut(key) else { continue };
+                let writer = match written.open.take_if(|open| open.number == *number) {
+                    Some(newest) => newest,
+                    None => Writer { number: *number, wrote: Wrote::of(own, &member.attempt, key) },
+                };
+                if written.commit(revision, writer) {
+                    self.remembered.push_back((key.to_vec(), revision));
                 }
             }
             match member.versions.take() {
@@ -385,7 +383,6 @@ impl Order {
                 }
                 None if self.writes_to_cache(&member.attempt) => {
                     self.own_revisions.remove(&revision);
-                    self.unversioned = self.unversioned.max(revision);
                     self.cache.wait_for(revision);
                 }
                 None => {}
@@ -394,13 +391,15 @@ impl Order {
             self.answers.push((member.answer, Ok(Outcome::Committed(Some(revision)))));
         }
         while self.remembered.len() > REMEMBERED_KEYS
-            && let Some((key, number)) = self.remembered.pop_front()
+            && let Some((key, revision)) = self.remembered.pop_front()
         {
-            if self.written.get(&key).is_some_and(|writer| writer.number == number) {
+            let Some(written) = self.written.get_mut(&key) else { continue };
+            written.committed.take_if(|(committed, _)| *committed == revision);
+            if written.newest().is_none() {
                 self.written.remove(&key);
             }
         }
-        self.tell_overtaken(&replaced, None);
+        self.tell_overtaken(None);
         for member in self.members.values_mut() {
             member.after.retain(|number| self.numbers.fate(*number) == Fate::Open);
         }
@@ -444,7 +443,7 @@ impl Order {
         if any {
             self.fail_dependent(changes.as_ref());
             self.rebuild();
-            self.tell_overtaken(&Replaced::default(), changes.as_ref());
+            self.tell_overtaken(changes.as_ref());
         }
     }
 
@@ -471,10 +470,16 @@ impl Order {
 
     /// Tells those that were overtaken by members that are settled what is there now, if it was just written. (If that
     /// member was not applied, because of these changes, there may be others that they have not seen either.)
-    fn tell_overtaken(&mut self, replaced: &Replaced, changes: Option<&Changes>) {
+    fn tell_overtaken(&mut self, changes: Option<&Changes>) {
         let is_settled = |overtaken: &mut Overtaken| self.numbers.fate(overtaken.by) != Fate::Open;
-        for Overtaken { attempt, key, answer, .. } in self.overtaken.extract_if(.., is_settled) {
-            let now = replaced.get(&key).and_then(|writer| Some((writer.committed?, writer.row(&key)?)));
+        for Overtaken { attempt, by, key, answer } in self.overtaken.extract_if(.., is_settled) {
+            let committed = self.written.get(&key).and_then(|written| written.committed.as_ref());
+            let now = match self.numbers.fate(by) {
+                Fate::Committed(_) => {
+                    committed.and_then(|(revision, writer)| Some((*revision, writer.row(&key, *revision)?)))
+                }
+                Fate::Open | Fate::Failed => None,
+            };
             let conflict = Conflict { changes: changes.cloned(), ..Conflict::local(&key, &attempt, now) };
             self.answers.push((answer, Ok(Outcome::Conflict(Box::new(conflict)))));
         }
@@ -483,7 +488,10 @@ impl Order {
     /// Works out anew what the members write.
     fn rebuild(&mut self) {
         self.cache.forget_uncommitted();
-        self.written.retain(|_, writer| writer.committed.is_some());
+        self.written.retain(|_, written| {
+            written.open = None;
+            written.committed.is_some()
+        });
         let members: Vec<(u64, Arc<Attempt>)> =
             self.members.iter().map(|(number, member)| (*number, member.attempt.clone())).collect();
         for (number, attempt) in members {
@@ -491,24 +499,6 @@ impl Order {
         }
         for versions in self.members.values().filter_map(|member| member.versions.as_ref()) {
             self.cache.add(versions);
-        }
-        // What a failed one has replaced was written by an earlier one; by which is not known where one that is no version
-        // was committed in the same revision, or later.
-        for (revision, versions) in self.cache.committed().filter(|(at, _)| *at > self.unversioned) {
-            for version in versions.iter() {
-                let (key, number) = (version.key(), version.number());
-                let is_newer = |writer: &Writer| writer.number >= number;
-                if !self.written.get(key).is_some_and(is_newer) {
-                    let wrote = match version.row() {
-                        Some(row) if row.value().len() > REMEMBERED_BYTES => Wrote::Large,
-                        Some(row) => Wrote::Put(row.value().into(), row.lease()),
-                        None => Wrote::Deleted,
-                    };
-                    let writer = Writer { number, committed: Some(revision), wrote };
-                    self.written.insert(key.to_vec(), writer);
-                    self.remembered.push_back((key.to_vec(), number));
-                }
-            }
         }
     }
 
@@ -633,13 +623,28 @@ impl Wrote {
     }
 }
 
+impl Written {
+    fn newest(&self) -> Option<&Writer> {
+        self.open.as_ref().or_else(|| self.committed.as_ref().map(|(_, writer)| writer))
+    }
+
+    /// One was committed; the later one of a revision counts. Whether that is the first of this revision.
+    fn commit(&mut self, revision: i64, writer: Writer) -> bool {
+        let before = self.committed.as_ref().map(|(revision, writer)| (*revision, writer.number));
+        if before < Some((revision, writer.number)) {
+            self.committed = Some((revision, writer));
+        }
+        before.is_none_or(|(before, _)| before < revision)
+    }
+}
+
 impl Writer {
-    /// The row as it is in the store, if that is remembered; `Some(None)` if it is not there.
-    fn row(&self, key: &[u8]) -> Option<Option<Arc<KeyValue>>> {
+    /// The row as it is in the store since this revision, if that is remembered; `Some(None)` if it is not there.
+    fn row(&self, key: &[u8], committed: i64) -> Option<Option<Arc<KeyValue>>> {
         match &self.wrote {
             Wrote::Deleted => Some(None),
             Wrote::Put(value, lease) => {
-                let kv = KeyValue::provisional(key.to_vec(), value.to_vec(), *lease, self.committed?);
+                let kv = KeyValue::provisional(key.to_vec(), value.to_vec(), *lease, committed);
                 Some(Some(Arc::new(kv)))
             }
             Wrote::Large => None,
@@ -727,6 +732,22 @@ mod tests {
             }
         }
         assert!((16..100).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn what_a_failed_one_was_to_replace_is_still_known() {
+        let mut order = Order::default();
+        let first = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
+        let second = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
+        order.commit(&[first], 5);
+        order.fail_with([second], &Error::new(txetcd_client::error::Kind::Timeout, "late"));
+        let read_at = |mod_revision| {
+            let mut reads = ReadSet::default();
+            reads.add_key(KEY.to_vec(), Mark { mod_revision, lease: 0, size: 3, is_present: true });
+            attempt(reads, WriteSet::default())
+        };
+        assert_eq!(accept(&mut order, read_at(1)), None);
+        assert!(accept(&mut order, read_at(5)).is_some());
     }
 
     #[test]
