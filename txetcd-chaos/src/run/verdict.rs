@@ -81,11 +81,22 @@ pub(super) async fn judge(
     }
 
     let mut history: Vec<Transaction> = lists.into_values().collect();
-    history.extend(last_look(db, &history).await?);
+    let looks = last_look(db, &history).await?;
     match register::as_lists(registers.into_values().collect::<Vec<_>>().into_iter()) {
         Ok(registers) => history.extend(registers),
         Err(lost) => verdict.wrong.push(lost),
     }
+    for transaction in &history {
+        match transaction.ok {
+            Some(true) => verdict.applied += 1,
+            Some(false) => verdict.failed += 1,
+            None => verdict.unknown += 1,
+        }
+    }
+    if verdict.applied == 0 {
+        verdict.wrong.push("no transaction was applied, so nothing was tested".to_owned());
+    }
+    history.extend(looks);
     history.sort_by_key(|transaction| transaction.start_ns);
     for (index, transaction) in (0..).zip(&mut history) {
         transaction.index = index;
@@ -95,18 +106,10 @@ pub(super) async fn judge(
     writer.flush()?;
 
     for transaction in &history {
-        match transaction.ok {
-            Some(true) => verdict.applied += 1,
-            Some(false) => verdict.failed += 1,
-            None => verdict.unknown += 1,
-        }
         if transaction.ok.is_none() && !is_troubled(transaction.process) {
             let Transaction { index, process, .. } = transaction;
             verdict.wrong.push(format!("transaction {index} of process {process} was left unknown"));
         }
-    }
-    if verdict.applied == 0 {
-        verdict.wrong.push("no transaction was applied, so nothing was tested".to_owned());
     }
     let report = check(&history)?;
     if !report.is_valid() {
@@ -162,4 +165,28 @@ impl fmt::Display for Verdict {
 fn counts(of: &BTreeMap<String, u64>) -> String {
     let told: Vec<_> = of.iter().map(|(what, count)| format!("{what} {count}")).collect();
     told.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn wrong_with(ok: Option<bool>) -> Vec<String> {
+        let store = txetcd::embedded::Store::memory().unwrap();
+        let db = Database::builder().store(&store).connect().await.unwrap();
+        let ops = vec![Op::Read(1, Some(Vec::new()))];
+        let transaction = Transaction { process: 1, index: 1, start_ns: 1, end_ns: 2, ok, ops };
+        let records = Records { lists: BTreeMap::from([(1, transaction)]), ..Records::default() };
+        let directory = tempfile::tempdir().unwrap();
+        judge(&db, records, &directory.path().join("history"), |_| true).await.unwrap().wrong
+    }
+
+    #[tokio::test]
+    async fn a_run_that_applied_nothing_is_not_clean() {
+        let is_told =
+            |wrong: Vec<String>| wrong.iter().any(|it| it.starts_with("no transaction was applied"));
+        assert!(is_told(wrong_with(None).await));
+        assert!(is_told(wrong_with(Some(false)).await));
+        assert!(!is_told(wrong_with(Some(true)).await));
+    }
 }
