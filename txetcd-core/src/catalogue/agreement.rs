@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use foldhash::fast::RandomState;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
+use smallvec::SmallVec;
 use txetcd_client::{Error, Result, error::Kind};
 
 use super::attach::{Removed, enter};
@@ -37,6 +38,10 @@ pub(super) struct Agreement {
     /// The slots of the indexes that are being built.
     pub(super) building: Vec<u16>,
 }
+
+/// What must hold of tables, and what was seen of each, unless it has no indexes and is taken to be absent from the
+/// catalogue.
+type Seen = SmallVec<[(SchemaGuard, &'static dyn TableSchema, Option<Arc<Agreement>>); 2]>;
 
 /// A table is being entered in the catalogue, or found there: the revision of its row, and whether all indexes can be read.
 type Entering = BoxFuture<'static, Result<(i64, bool)>>;
@@ -100,40 +105,34 @@ impl Database {
     /// writes, and what the catalogue must say at the commit is found.
     pub(crate) async fn conclude(&self, view: &View) -> Result<SchemaGuards> {
         let mut written = view.written();
-        let mut guards = self.schema_guards(view, &written, &[]).await?;
+        let mut seen = self.seen(view, &written, &[]).await?;
         let referrers = self.agreed().referrers();
-        self.require_known_referrers(view, &written, &referrers)?;
+        require_known_referrers(view, &seen, &referrers)?;
         if !referrers.is_empty() {
             // Boxed, as is what else is rare, so that it does not make the futures of all transactions larger.
             Box::pin(follow(view, &referrers)).await?;
             // It may have written to further tables.
             written = view.written();
-            guards = self.schema_guards(view, &written, &referrers).await?;
-            self.require_known_referrers(view, &written, &referrers)?;
+            seen = self.seen(view, &written, &referrers).await?;
+            require_known_referrers(view, &seen, &referrers)?;
         }
+        let agreements = seen.iter().filter_map(|(.., agreement)| agreement.as_ref());
+        let building: Vec<u16> =
+            agreements.flat_map(|agreement| agreement.building.iter().copied()).collect();
         view.grant_leases(self.client()).await?;
-        view.maintain_indexes(&written, &self.building(&written)).await?;
+        view.maintain_indexes(&written, &building).await?;
         require_targets(view, &written)?;
-        Ok(guards)
+        Ok(seen.into_iter().map(|(guard, ..)| guard).collect())
     }
 
-    /// The slots of indexes of written tables that are being built.
-    fn building(&self, written: &[(u16, &'static dyn TableSchema)]) -> Vec<u16> {
-        written
-            .iter()
-            .filter_map(|(slot, schema)| self.agreed().get(*slot, *schema))
-            .flat_map(|agreed| agreed.building.clone())
-            .collect()
-    }
-
-    /// What must hold of the tables that are written, and of those that may refer to rows that are deleted: a program
-    /// whose declaration has fewer references would pass over some.
-    async fn schema_guards(
+    /// What was seen of the tables that are written, and of those that may refer to rows that are deleted: a program whose
+    /// declaration has fewer references would pass over some.
+    async fn seen(
         &self,
         view: &View,
         written: &[(u16, &'static dyn TableSchema)],
         referrers: &[Referrer],
-    ) -> Result<SchemaGuards> {
+    ) -> Result<Seen> {
         let mut tables: Written = written.iter().copied().filter(|(slot, _)| *slot != CATALOGUE).collect();
         for referrer in referrers.iter().filter(|referrer| !view.deleted(referrer.target).is_empty()) {
             let is_known = |(slot, schema): &(u16, &dyn TableSchema)| {
@@ -143,51 +142,25 @@ impl Database {
                 tables.push((referrer.slot, referrer.schema));
             }
         }
-        let mut guards = SchemaGuards::with_capacity(tables.len());
+        let mut seen = Seen::with_capacity(tables.len());
         for (slot, schema) in tables {
-            let mod_revision = match self.agreed().get(slot, schema) {
-                Some(agreed) => agreed.mod_revision,
-                None => match schema.declaration() {
-                    Some(declaration) => {
-                        let (mod_revision, ready) = self.enter_implicitly(schema, declaration).await?;
-                        if ready {
-                            // What the closure saw of the catalogue, if it read an index, was before that; an index
-                            // that is ready has all entries, whatever happened to it meanwhile.
-                            view.forget_read(&catalogue_key(slot));
-                        }
-                        mod_revision
-                    }
-                    None => 0,
-                },
-            };
-            guards.push(SchemaGuard { slot, mod_revision });
-        }
-        Ok(guards)
-    }
-
-    /// Rows may be deleted only by who knows all tables that refer to them.
-    fn require_known_referrers(
-        &self,
-        view: &View,
-        written: &[(u16, &'static dyn TableSchema)],
-        referrers: &[Referrer],
-    ) -> Result<()> {
-        for &(slot, schema) in written {
-            let Some(agreed) = self.agreed().get(slot, schema) else { continue };
-            let is_known = |by: &u16| referrers.iter().any(|known| known.target == slot && known.slot == *by);
-            let Some(unknown) = agreed.referenced_by.iter().find(|by| !is_known(by)) else { continue };
-            if !view.deleted(slot).is_empty() {
-                return Err(Error::new(
-                    Kind::SchemaMismatch,
-                    format!(
-                        "{}: rows are deleted, to which rows of the table in slot {unknown} may refer, which this program \
-                         has not attached. Nothing was written: `attach` that table once after connecting",
-                        table_name(slot, schema)
-                    ),
-                ));
+            let mut agreement = self.agreed().get(slot, schema);
+            let mut mod_revision = agreement.as_ref().map_or(0, |agreement| agreement.mod_revision);
+            if agreement.is_none()
+                && let Some(declaration) = schema.declaration()
+            {
+                let (entered, ready) = self.enter_implicitly(schema, declaration).await?;
+                if ready {
+                    // What the closure saw of the catalogue, if it read an index, was before that; an index
+                    // that is ready has all entries, whatever happened to it meanwhile.
+                    view.forget_read(&catalogue_key(slot));
+                }
+                mod_revision = entered;
+                agreement = self.agreed().get(slot, schema);
             }
+            seen.push((SchemaGuard { slot, mod_revision }, schema, agreement));
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Looks again at tables whose row in the catalogue was not as expected.
@@ -237,4 +210,24 @@ impl Database {
             .boxed()
         })
     }
+}
+
+/// Rows may be deleted only by who knows all tables that refer to them.
+fn require_known_referrers(view: &View, seen: &Seen, referrers: &[Referrer]) -> Result<()> {
+    for (SchemaGuard { slot, .. }, schema, agreement) in seen {
+        let Some(agreement) = agreement else { continue };
+        let is_known = |by: &u16| referrers.iter().any(|known| known.target == *slot && known.slot == *by);
+        let Some(unknown) = agreement.referenced_by.iter().find(|by| !is_known(by)) else { continue };
+        if !view.deleted(*slot).is_empty() {
+            return Err(Error::new(
+                Kind::SchemaMismatch,
+                format!(
+                    "{}: rows are deleted, to which rows of the table in slot {unknown} may refer, which this program \
+                     has not attached. Nothing was written: `attach` that table once after connecting",
+                    table_name(*slot, *schema)
+                ),
+            ));
+        }
+    }
+    Ok(())
 }

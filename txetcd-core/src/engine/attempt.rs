@@ -56,6 +56,17 @@ impl SchemaGuard {
     }
 }
 
+/// What an attempt's commit asks of the store at most, without a lane's part.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Weight {
+    /// Operations on a path.
+    pub(crate) ops: usize,
+    /// About how many bytes.
+    pub(crate) bytes: usize,
+    /// The tables whose generation keys it puts: those from which a row vanishes, or may vanish with its lease.
+    pub(crate) generations: SlotSet,
+}
+
 impl Attempt {
     /// The transactions of this process of which something was read before they were committed.
     pub(crate) fn writers(&self) -> impl Iterator<Item = u64> {
@@ -76,8 +87,7 @@ impl Attempt {
         absent.chain(self.writes.present().map(|(key, _)| key))
     }
 
-    /// The tables whose generation keys its commit puts: those from which a row vanishes, or may vanish with its lease.
-    pub(crate) fn generations(&self) -> SlotSet {
+    fn generations(&self) -> SlotSet {
         let vanishing = self.writes.rows().filter(|(key, own)| match own {
             Own::Put(put) => put.lease(self.reads.mark(key)) != 0,
             Own::Deleted => true,
@@ -86,17 +96,22 @@ impl Attempt {
         vanishing.map(|(key, _)| slot_of(key)).chain(cleared).collect()
     }
 
-    /// How many operations on a path its commit has at most, without those of a lane.
-    pub(crate) fn ops(&self) -> usize {
+    /// What its commit asks, if a namespace of so many bytes is put in front of its keys.
+    pub(crate) fn weight(&self, namespace: usize) -> Weight {
+        let generations = self.generations();
+        let (ops, bytes) = (self.ops(generations.len()), self.bytes(generations.len(), namespace));
+        Weight { ops, bytes, generations }
+    }
+
+    fn ops(&self, generations: usize) -> usize {
         let Self { reads, writes, schemas, locks, .. } = self;
         let read = reads.keys.len() + reads.range_guards();
         let guards = read + self.required().count() + schemas.len() + locks.len();
         let cuts = writes.clears().len();
-        guards.max(writes.rows().count() + cuts + self.generations().len())
+        guards.max(writes.rows().count() + cuts + generations)
     }
 
-    /// About how many bytes its commit has, if a namespace of so many is put in front of its keys.
-    pub(crate) fn size(&self, namespace: usize) -> usize {
+    fn bytes(&self, generations: usize, namespace: usize) -> usize {
         /// Tags, lengths and numbers beside the keys and values of an operation.
         const FRAMING: usize = 34;
         /// No key of the catalogue or of a table's generation is longer.
@@ -118,7 +133,7 @@ impl Attempt {
             key.len() + value + each
         });
         let written: usize = written.chain(writes.clears().iter().map(bounds)).sum();
-        let bookkeeping = (2 * schemas.len() + self.generations().len()) * (BOOKKEEPING + each);
+        let bookkeeping = (2 * schemas.len() + generations) * (BOOKKEEPING + each);
         read + ranges + written + bookkeeping
     }
 

@@ -8,7 +8,8 @@
 //! Leased rows can vanish without a commit, so they keep their own guards. If even that is too much, all units of a
 //! table become one. Coarse guards can only cause a needless retry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
@@ -362,7 +363,16 @@ enum Last<'m> {
 fn ops(members: &[Arc<Attempt>]) -> (Vec<Op>, BTreeSet<u16>) {
     let mut generations: BTreeSet<u16> = BTreeSet::new();
     let mut ops: Vec<Op> = Vec::new();
-    let mut last: BTreeMap<&[u8], Last<'_>> = BTreeMap::new();
+    let mut last: Vec<(&[u8], Last<'_>)> = Vec::new();
+    // Where a key stands in it: the members of a unit may meet at keys.
+    let mut places: HashMap<&[u8], usize> = HashMap::default();
+    let mut say = |key, word| match places.entry(key) {
+        Entry::Occupied(place) => last[*place.get()] = (key, word),
+        Entry::Vacant(place) => {
+            place.insert(last.len());
+            last.push((key, word));
+        }
+    };
     for Attempt { reads, writes, .. } in members.iter().map(AsRef::as_ref) {
         for bounds in writes.clears() {
             generations.insert(slot_of(&bounds.start));
@@ -370,8 +380,8 @@ fn ops(members: &[Arc<Attempt>]) -> (Vec<Op>, BTreeSet<u16>) {
         }
         // What was read as absent is guarded to be absent still.
         let is_there = |key: &&[u8]| reads.mark(key).is_none_or(|mark| mark.is_present);
-        last.extend(writes.deletes().filter(is_there).map(|key| (key, Last::Delete)));
-        last.extend(writes.puts().map(|(key, put)| (key, Last::Put(put, put.lease(reads.mark(key))))));
+        writes.deletes().filter(is_there).for_each(|key| say(key, Last::Delete));
+        writes.puts().for_each(|(key, put)| say(key, Last::Put(put, put.lease(reads.mark(key)))));
     }
     for (key, last) in last {
         match last {
@@ -383,7 +393,7 @@ fn ops(members: &[Arc<Attempt>]) -> (Vec<Op>, BTreeSet<u16>) {
                 if lease != 0 {
                     generations.insert(slot_of(key));
                 }
-                ops.push(PutRequest::new(key, &*put.value).lease_id(lease).into());
+                ops.push(PutRequest::shared(key, put.value.clone()).lease_id(lease).into());
             }
         }
     }
@@ -593,11 +603,12 @@ mod tests {
             let asked = questions(&members, BUDGET);
             let Plan { txn, generations } =
                 Plan::of(&members, &Committed::default(), BUDGET).unwrap().asking(&asked);
-            let (size, most) = (txn.request_size(namespace), attempt.size(namespace));
+            let weight = attempt.weight(namespace);
+            let (size, most) = (txn.request_size(namespace), weight.bytes);
             assert!(size <= most + AROUND, "{size} bytes, thought {most}: {attempt:?}");
             // A path has as many operations as the longest of its three parts.
             let count = txn.op_count().max(generations.len());
-            assert!(count <= attempt.ops(), "{count} operations, thought {}: {attempt:?}", attempt.ops());
+            assert!(count <= weight.ops, "{count} operations, thought {}: {attempt:?}", weight.ops);
         }
     }
 

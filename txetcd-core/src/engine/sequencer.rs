@@ -21,6 +21,7 @@
 pub(in crate::engine) mod formation;
 mod numbers;
 mod order;
+mod written;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,7 @@ use tokio::time::Instant;
 use txetcd_client::{Error, Result, error::Kind};
 
 use super::Engine;
-use super::attempt::{Attempt, Source};
+use super::attempt::{Attempt, Source, Weight};
 use super::cache::ranges::Ranges;
 use super::cache::{Cache, CacheSnapshot, Step};
 use super::committer::{Outcome, Settled, Verdicts};
@@ -354,12 +355,12 @@ impl Engine {
                 conflict @ Outcome::Conflict(_) => Ok(conflict),
             };
         }
-        let size = attempt.size(self.limits.namespace);
-        let alone = self.is_large(&attempt, size)?;
+        let weight = attempt.weight(self.limits.namespace);
+        let alone = self.is_large(&attempt, &weight)?;
         let given = leases.given();
         let (answer, outcome) = oneshot::channel();
         let (accepted, task) = self.sequencer.change(|state| {
-            let accepted = state.order.accept(attempt, leases, deadline, size, alone, answer);
+            let accepted = state.order.accept(attempt, leases, deadline, weight, alone, answer);
             let is_member = matches!(accepted, Ok(Accepted::Member));
             (accepted, is_member.then(|| self.dispatch(state)).flatten())
         });
@@ -407,8 +408,8 @@ impl Engine {
     }
 
     /// Whether an attempt has to be a request of its own. Refuses what is too large for one.
-    fn is_large(&self, attempt: &Arc<Attempt>, size: usize) -> Result<bool> {
-        let is_large = attempt.ops() > self.limits.alone_ops() || size > self.limits.bytes / 2;
+    fn is_large(&self, attempt: &Arc<Attempt>, weight: &Weight) -> Result<bool> {
+        let is_large = weight.ops > self.limits.alone_ops() || weight.bytes > self.limits.bytes / 2;
         if is_large {
             let members = std::slice::from_ref(attempt);
             let asked = questions(members, self.limits.alone_ops());

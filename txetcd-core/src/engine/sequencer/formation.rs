@@ -356,15 +356,15 @@ impl<'o> Formation<'o> {
         if clash && !met.is_empty() || with.is_empty() && self.units.len() >= shape.units {
             return false;
         }
-        let mut cost = self.cost(attempt, with.first().copied());
+        let mut cost = self.cost(member, with.first().copied());
         with.iter().for_each(|unit| cost.add(&self.units[*unit].cost));
         if !cost.fits(shape.unit_ops())
-            || self.bytes + member.size > shape.limits.bytes.saturating_sub(LANE_BYTES)
+            || self.bytes + member.weight.bytes > shape.limits.bytes.saturating_sub(LANE_BYTES)
         {
             self.left_out += usize::from(shape.units == 1);
             return false;
         }
-        self.bytes += member.size;
+        self.bytes += member.weight.bytes;
         let first = with.first().copied().unwrap_or_else(|| {
             self.units.push(Forming::default());
             self.units.len() - 1
@@ -382,7 +382,8 @@ impl<'o> Formation<'o> {
     }
 
     /// What an attempt adds to a unit.
-    fn cost(&self, attempt: &Attempt, unit: Option<usize>) -> Cost {
+    fn cost(&self, member: &Member, unit: Option<usize>) -> Cost {
+        let attempt = &*member.attempt;
         let Attempt { reads, writes, schemas, locks, .. } = attempt;
         let is_new = |key: &[u8]| {
             let writer = self.keys.get(key).and_then(|users| users.writer);
@@ -394,7 +395,7 @@ impl<'o> Formation<'o> {
         Cost {
             guards: keys + reads.range_guards() + attempt.required().count() + locks.len(),
             ops: writes.rows().filter(|(key, _)| is_new(key)).count() + writes.clears().len(),
-            generations: attempt.generations(),
+            generations: member.weight.generations.clone(),
             schemas: schemas.iter().map(|schema| schema.slot).collect(),
             clears: !writes.cleared().is_empty(),
         }
@@ -549,11 +550,11 @@ mod tests {
             let attempt = Arc::new(self.attempt());
             let finished = if self.rng.u8(..16) == 0 { self.late.replace(attempt) } else { Some(attempt) };
             let Some(attempt) = finished else { return };
-            let (size, alone) = (attempt.size(LIMITS.namespace), self.rng.u8(..20) == 0);
+            let (weight, alone) = (attempt.weight(LIMITS.namespace), self.rng.u8(..20) == 0);
             let deadline = Instant::now() + Duration::from_secs(60);
             let (answer, _) = oneshot::channel();
             // Who reads something that is about to be replaced comes to nothing.
-            drop(self.order.accept(attempt, Leases::default(), deadline, size, alone, answer));
+            drop(self.order.accept(attempt, Leases::default(), deadline, weight, alone, answer));
         }
 
         /// What becomes of a unit, at random. The store applies all of a group at once.
@@ -603,7 +604,8 @@ mod tests {
                 let plan = Plan::of(&unit.attempts, &group.committed, budget).expect("it fits");
                 assert!(plan.txn.op_count().max(plan.generations.len()) <= budget);
             }
-            let bytes = group.units.iter().flat_map(|unit| &unit.attempts).map(|attempt| attempt.size(0));
+            let bytes =
+                group.units.iter().flat_map(|unit| &unit.attempts).map(|attempt| attempt.weight(0).bytes);
             assert!(group.len() == 1 || bytes.sum::<usize>() <= LIMITS.bytes - LANE_BYTES);
         }
 

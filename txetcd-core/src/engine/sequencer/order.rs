@@ -4,7 +4,7 @@
 //! that an earlier member writes was read in another form. So the members one after the other are a serial order, and
 //! only the store can say that others have come between.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::HashSet;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Error, KeyValue, Result, WatchEvent};
 
-use crate::engine::attempt::{Attempt, Source};
+use crate::engine::attempt::{Attempt, Source, Weight};
 use crate::engine::bookkeeping::{CATALOGUE, slot_of};
 use crate::engine::cache::ranges::Ranges;
 use crate::engine::cache::{Cache, Step, Version, Versions};
@@ -25,12 +25,9 @@ use crate::engine::read_set::{Mark, RangeRead, provisional};
 use crate::engine::write_set::Own;
 
 use super::numbers::{Fate, Numbers};
+use super::written::{Writer, Writers, Written};
 
-/// How many of the keys that this process has written it remembers.
-const REMEMBERED_KEYS: usize = if cfg!(test) { 4 } else { 8192 };
-/// How large the values are that it remembers.
-const REMEMBERED_BYTES: usize = 4096;
-/// How many of its commits' revisions.
+/// How many of the revisions of this process's commits are remembered.
 const REMEMBERED_REVISIONS: usize = 4096;
 
 /// Where the answer to a transaction goes.
@@ -48,10 +45,7 @@ pub(super) struct Order {
     in_flight: usize,
     /// The newest revisions that are commits of this process, and changed nothing in cached rows that is no version.
     own_revisions: BTreeSet<i64>,
-    /// What was made of keys, and is about to be.
-    written: BTreeMap<Vec<u8>, Written>,
-    /// The keys of which something is remembered that was committed, and when that was, the oldest first.
-    remembered: VecDeque<(Vec<u8>, i64)>,
+    written: Written,
     /// Those whose versions are committed, in revisions that the cached rows have not reached.
     ahead: BTreeMap<i64, Vec<Arc<Attempt>>>,
 }
@@ -64,8 +58,7 @@ pub(super) struct Member {
     pub(super) deadline: Instant,
     pub(super) since: Instant,
     pub(super) place: Place,
-    /// About how many bytes its commit has.
-    pub(super) size: usize,
+    pub(super) weight: Weight,
     /// It has to be a request of its own.
     pub(super) alone: bool,
     /// What it makes of cached rows, if others may read it before it is committed.
@@ -106,31 +99,6 @@ struct Related {
     overtaken: Option<(u64, Vec<u8>)>,
 }
 
-/// What transactions of this process have made of a key.
-#[derive(Debug, Default)]
-struct Written {
-    /// The last one that was committed, and in which revision.
-    committed: Option<(i64, Writer)>,
-    /// The last one that is not settled: it comes after that one.
-    open: Option<Writer>,
-}
-
-#[derive(Debug)]
-struct Writer {
-    number: u64,
-    wrote: Wrote,
-}
-
-/// What a transaction makes of a key.
-#[derive(Debug)]
-enum Wrote {
-    Deleted,
-    /// The value with its lease.
-    Put(Arc<[u8]>, i64),
-    /// A value that is too large to be remembered.
-    Large,
-}
-
 /// How something that was read stands to what this process has written.
 enum Relation {
     Fresh,
@@ -148,7 +116,7 @@ impl Order {
         attempt: Arc<Attempt>,
         leases: Leases,
         deadline: Instant,
-        size: usize,
+        weight: Weight,
         alone: bool,
         answer: Answer,
     ) -> Result<Accepted, Box<Conflict>> {
@@ -173,9 +141,10 @@ impl Order {
         if let Some(versions) = &versions {
             self.cache.add(versions);
         }
-        self.write(number, &attempt);
+        self.written.write(number, &attempt);
         let (since, place) = (Instant::now(), Place::Waiting);
-        let member = Member { attempt, leases, deadline, since, place, size, alone, versions, after, answer };
+        let member =
+            Member { attempt, leases, deadline, since, place, weight, alone, versions, after, answer };
         self.members.insert(number, Box::new(member));
         Ok(Accepted::Member)
     }
@@ -247,11 +216,9 @@ impl Order {
             note(key, self.relation(key, *mark, as_of, attempt.source))?;
         }
         for range in &attempt.reads.ranges {
-            let written = self.written.range::<[u8], _>(range.bounds.as_range());
-            for (key, written) in written {
+            for (key, writers) in self.written.within(&range.bounds) {
                 let mark = range.rows.get(key).copied();
-                let is_deleted = |writer: &Writer| matches!(writer.wrote, Wrote::Deleted);
-                if mark.is_none() && written.newest().is_none_or(is_deleted) {
+                if mark.is_none() && writers.newest().is_none_or(Writer::has_deleted) {
                     continue;
                 }
                 let mark = mark.unwrap_or(Mark::ABSENT);
@@ -263,7 +230,7 @@ impl Order {
             }
         }
         for key in attempt.required() {
-            if let Some(Written { open: Some(writer), .. }) = self.written.get(key) {
+            if let Some(Writers { open: Some(writer), .. }) = self.written.get(key) {
                 related.after.push(writer.number);
             }
         }
@@ -271,8 +238,8 @@ impl Order {
     }
 
     fn relation(&self, key: &[u8], mark: Mark, as_of: i64, source: Source) -> Relation {
-        let written = self.written.get(key);
-        if let Some(Written { open: Some(Writer { number, .. }), .. }) = written
+        let writers = self.written.get(key);
+        if let Some(Writers { open: Some(Writer { number, .. }), .. }) = writers
             && mark.writer() != Some(*number)
             && !planted(Bug::UnseenWrites)
         {
@@ -283,20 +250,20 @@ impl Order {
         }
         if let Some(number) = mark.writer() {
             // Revisions do not tell: one that is applied with it may have replaced it.
-            let newest = written.and_then(Written::newest);
+            let newest = writers.and_then(Writers::newest);
             let is_newest = newest.is_some_and(|writer| writer.number == number);
             return match self.numbers.fate(number) {
                 Fate::Open | Fate::Committed(_) if is_newest => Relation::Fresh,
                 _ => Relation::Stale(None),
             };
         }
-        match written.and_then(|written| written.committed.as_ref()) {
+        match writers.and_then(|writers| writers.committed.as_ref()) {
             Some((revision, writer)) => {
-                let is = if matches!(writer.wrote, Wrote::Deleted) { 0 } else { *revision };
+                let is = if writer.has_deleted() { 0 } else { *revision };
                 if mark.mod_revision == is || as_of >= *revision {
                     Relation::Fresh
                 } else {
-                    Relation::Stale(writer.row(key, *revision).map(|row| (*revision, row)))
+                    Relation::Stale(self.written.row(key))
                 }
             }
             _ if source == Source::Store || self.cache.revision() == Some(as_of) => Relation::Fresh,
@@ -339,18 +306,6 @@ impl Order {
             || reads.ranges.is_empty() && reads.keys.iter().all(is_same)
     }
 
-    fn write(&mut self, number: u64, attempt: &Attempt) {
-        for (key, own) in attempt.writes.rows() {
-            let open = Some(Writer { number, wrote: Wrote::of(own, attempt, key) });
-            match self.written.get_mut(key) {
-                Some(written) => written.open = open,
-                None => {
-                    self.written.insert(key.to_vec(), Written { open, committed: None });
-                }
-            }
-        }
-    }
-
     /// A revision is a commit of this process.
     pub(super) fn own(&mut self, revision: i64) {
         self.own_revisions.insert(revision);
@@ -364,16 +319,7 @@ impl Order {
         for number in unit {
             let Some(mut member) = self.remove(*number) else { continue };
             self.numbers.settle(*number, Fate::Committed(revision));
-            for (key, own) in member.attempt.writes.rows() {
-                let Some(written) = self.written.get_mut(key) else { continue };
-                let writer = match written.open.take_if(|open| open.number == *number) {
-                    Some(newest) => newest,
-                    None => Writer { number: *number, wrote: Wrote::of(own, &member.attempt, key) },
-                };
-                if written.commit(revision, writer) {
-                    self.remembered.push_back((key.to_vec(), revision));
-                }
-            }
+            self.written.commit(*number, &member.attempt, revision);
             match member.versions.take() {
                 Some(versions) => {
                     if self.cache.revision().is_some_and(|rows| rows < revision) {
@@ -389,15 +335,6 @@ impl Order {
             }
             member.leases.keep();
             self.answers.push((member.answer, Ok(Outcome::Committed(Some(revision)))));
-        }
-        while self.remembered.len() > REMEMBERED_KEYS
-            && let Some((key, revision)) = self.remembered.pop_front()
-        {
-            let Some(written) = self.written.get_mut(&key) else { continue };
-            written.committed.take_if(|(committed, _)| *committed == revision);
-            if written.newest().is_none() {
-                self.written.remove(&key);
-            }
         }
         self.tell_overtaken(None);
         for member in self.members.values_mut() {
@@ -473,13 +410,8 @@ impl Order {
     fn tell_overtaken(&mut self, changes: Option<&Changes>) {
         let is_settled = |overtaken: &mut Overtaken| self.numbers.fate(overtaken.by) != Fate::Open;
         for Overtaken { attempt, by, key, answer } in self.overtaken.extract_if(.., is_settled) {
-            let committed = self.written.get(&key).and_then(|written| written.committed.as_ref());
-            let now = match self.numbers.fate(by) {
-                Fate::Committed(_) => {
-                    committed.and_then(|(revision, writer)| Some((*revision, writer.row(&key, *revision)?)))
-                }
-                Fate::Open | Fate::Failed => None,
-            };
+            let is_committed = matches!(self.numbers.fate(by), Fate::Committed(_));
+            let now = is_committed.then(|| self.written.row(&key)).flatten();
             let conflict = Conflict { changes: changes.cloned(), ..Conflict::local(&key, &attempt, now) };
             self.answers.push((answer, Ok(Outcome::Conflict(Box::new(conflict)))));
         }
@@ -488,14 +420,9 @@ impl Order {
     /// Works out anew what the members write.
     fn rebuild(&mut self) {
         self.cache.forget_uncommitted();
-        self.written.retain(|_, written| {
-            written.open = None;
-            written.committed.is_some()
-        });
-        let members: Vec<(u64, Arc<Attempt>)> =
-            self.members.iter().map(|(number, member)| (*number, member.attempt.clone())).collect();
-        for (number, attempt) in members {
-            self.write(number, &attempt);
+        self.written.forget_open();
+        for (number, member) in &self.members {
+            self.written.write(*number, &member.attempt);
         }
         for versions in self.members.values().filter_map(|member| member.versions.as_ref()) {
             self.cache.add(versions);
@@ -613,45 +540,6 @@ impl Member {
     }
 }
 
-impl Wrote {
-    fn of(own: &Own, attempt: &Attempt, key: &[u8]) -> Self {
-        match own {
-            Own::Deleted => Self::Deleted,
-            Own::Put(put) if put.value.len() > REMEMBERED_BYTES => Self::Large,
-            Own::Put(put) => Self::Put(put.value.clone(), put.lease(attempt.reads.mark(key))),
-        }
-    }
-}
-
-impl Written {
-    fn newest(&self) -> Option<&Writer> {
-        self.open.as_ref().or_else(|| self.committed.as_ref().map(|(_, writer)| writer))
-    }
-
-    /// One was committed; the later one of a revision counts. Whether that is the first of this revision.
-    fn commit(&mut self, revision: i64, writer: Writer) -> bool {
-        let before = self.committed.as_ref().map(|(revision, writer)| (*revision, writer.number));
-        if before < Some((revision, writer.number)) {
-            self.committed = Some((revision, writer));
-        }
-        before.is_none_or(|(before, _)| before < revision)
-    }
-}
-
-impl Writer {
-    /// The row as it is in the store since this revision, if that is remembered; `Some(None)` if it is not there.
-    fn row(&self, key: &[u8], committed: i64) -> Option<Option<Arc<KeyValue>>> {
-        match &self.wrote {
-            Wrote::Deleted => Some(None),
-            Wrote::Put(value, lease) => {
-                let kv = KeyValue::provisional(key.to_vec(), value.to_vec(), *lease, committed);
-                Some(Some(Arc::new(kv)))
-            }
-            Wrote::Large => None,
-        }
-    }
-}
-
 /// What an attempt makes of rows.
 fn versions(attempt: &Attempt, number: u64) -> Versions {
     let version = |(key, own): (&[u8], &Own)| match own {
@@ -709,7 +597,7 @@ mod tests {
     fn accept(order: &mut Order, attempt: Arc<Attempt>) -> Option<u64> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let answer = oneshot::channel().0;
-        order.accept(attempt, Leases::default(), deadline, 0, false, answer).ok()?;
+        order.accept(attempt, Leases::default(), deadline, Weight::default(), false, answer).ok()?;
         order.members.last_key_value().map(|(number, _)| *number)
     }
 
