@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::PutOptions;
@@ -20,7 +19,7 @@ use crate::namespace::Namespace;
 #[derive(Clone, PartialEq)]
 pub struct PutRequest {
     key: Vec<u8>,
-    value: Arc<[u8]>,
+    value: Vec<u8>,
     lease: i64,
     previous: bool,
     keep_lease: bool,
@@ -49,13 +48,7 @@ options!(PutRequest, Put {
 impl PutRequest {
     /// Puts a value at a key.
     pub fn new(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        Self::shared(key, value.into().into())
-    }
-
-    /// As [`new`](Self::new), with a value that others hold, too.
-    #[doc(hidden)]
-    pub fn shared(key: impl Into<Vec<u8>>, value: Arc<[u8]>) -> Self {
-        Self { key: key.into(), value, lease: 0, previous: false, keep_lease: false }
+        Self { key: key.into(), value: value.into(), lease: 0, previous: false, keep_lease: false }
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -70,7 +63,7 @@ impl PutRequest {
         if self.keep_lease {
             options = options.with_ignore_lease();
         }
-        (namespace.key(&self.key), self.value.to_vec(), options)
+        (namespace.key(&self.key), self.value.clone(), options)
     }
 }
 

@@ -116,13 +116,15 @@ impl Database {
             seen = self.seen(view, &written, &referrers).await?;
             require_known_referrers(view, &seen, &referrers)?;
         }
-        let agreements = seen.iter().filter_map(|(.., agreement)| agreement.as_ref());
-        let building: Vec<u16> =
-            agreements.flat_map(|agreement| agreement.building.iter().copied()).collect();
+        let (mut guards, mut building) = (SchemaGuards::new(), Vec::new());
+        for (guard, _, agreement) in seen {
+            guards.push(guard);
+            building.extend(agreement.iter().flat_map(|agreement| &agreement.building));
+        }
         view.grant_leases(self.client()).await?;
         view.maintain_indexes(&written, &building).await?;
         require_targets(view, &written)?;
-        Ok(seen.into_iter().map(|(guard, ..)| guard).collect())
+        Ok(guards)
     }
 
     /// What was seen of the tables that are written, and of those that may refer to rows that are deleted: a program whose
@@ -144,20 +146,21 @@ impl Database {
         }
         let mut seen = Seen::with_capacity(tables.len());
         for (slot, schema) in tables {
-            let mut agreement = self.agreed().get(slot, schema);
-            let mut mod_revision = agreement.as_ref().map_or(0, |agreement| agreement.mod_revision);
+            let (mut agreement, mut entered) = (self.agreed().get(slot, schema), 0);
             if agreement.is_none()
                 && let Some(declaration) = schema.declaration()
             {
-                let (entered, ready) = self.enter_implicitly(schema, declaration).await?;
+                let (mod_revision, ready) = self.enter_implicitly(schema, declaration).await?;
                 if ready {
                     // What the closure saw of the catalogue, if it read an index, was before that; an index
                     // that is ready has all entries, whatever happened to it meanwhile.
                     view.forget_read(&catalogue_key(slot));
                 }
-                mod_revision = entered;
+                entered = mod_revision;
                 agreement = self.agreed().get(slot, schema);
             }
+            // What is guarded is what was seen: somebody else may have looked again meanwhile.
+            let mod_revision = agreement.as_ref().map_or(entered, |agreement| agreement.mod_revision);
             seen.push((SchemaGuard { slot, mod_revision }, schema, agreement));
         }
         Ok(seen)

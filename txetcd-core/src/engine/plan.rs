@@ -9,7 +9,6 @@
 //! table become one. Coarse guards can only cause a needless retry.
 
 use std::collections::BTreeSet;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
@@ -21,7 +20,7 @@ use super::attempt::Attempt;
 use super::bookkeeping::{catalogue_key, generation_key, slot_of};
 use super::bounds::{Bounds, after};
 use super::read_set::{Mark, RangeRead, ReadSet};
-use super::write_set::Put;
+use super::write_set::{Own, Put};
 
 /// What the rows that are fetched for the next attempt may weigh, as they were when they were read.
 const PREFETCH_BYTES: usize = 512 * 1024;
@@ -364,13 +363,14 @@ fn ops(members: &[Arc<Attempt>]) -> (Vec<Op>, BTreeSet<u16>) {
     let mut generations: BTreeSet<u16> = BTreeSet::new();
     let mut ops: Vec<Op> = Vec::new();
     let mut last: Vec<(&[u8], Last<'_>)> = Vec::new();
-    // Where a key stands in it: the members of a unit may meet at keys.
+    // Where a key stands in it, if members may meet there.
     let mut places: HashMap<&[u8], usize> = HashMap::default();
-    let mut say = |key, word| match places.entry(key) {
-        Entry::Occupied(place) => last[*place.get()] = (key, word),
-        Entry::Vacant(place) => {
-            place.insert(last.len());
-            last.push((key, word));
+    let mut say = |key, word| {
+        let next = last.len();
+        let place = if members.len() > 1 { *places.entry(key).or_insert(next) } else { next };
+        match last.get_mut(place) {
+            Some(before) => *before = (key, word),
+            None => last.push((key, word)),
         }
     };
     for Attempt { reads, writes, .. } in members.iter().map(AsRef::as_ref) {
@@ -378,10 +378,15 @@ fn ops(members: &[Arc<Attempt>]) -> (Vec<Op>, BTreeSet<u16>) {
             generations.insert(slot_of(&bounds.start));
             ops.push(Op::delete(bounds.key_set()));
         }
-        // What was read as absent is guarded to be absent still.
-        let is_there = |key: &&[u8]| reads.mark(key).is_none_or(|mark| mark.is_present);
-        writes.deletes().filter(is_there).for_each(|key| say(key, Last::Delete));
-        writes.puts().for_each(|(key, put)| say(key, Last::Put(put, put.lease(reads.mark(key)))));
+        for (key, own) in writes.changes() {
+            let mark = reads.mark(key);
+            match own {
+                Own::Put(put) => say(key, Last::Put(put, put.lease(mark))),
+                Own::Deleted if mark.is_none_or(|mark| mark.is_present) => say(key, Last::Delete),
+                // What was read as absent is guarded to be absent still.
+                Own::Deleted => {}
+            }
+        }
     }
     for (key, last) in last {
         match last {
@@ -393,7 +398,7 @@ fn ops(members: &[Arc<Attempt>]) -> (Vec<Op>, BTreeSet<u16>) {
                 if lease != 0 {
                     generations.insert(slot_of(key));
                 }
-                ops.push(PutRequest::shared(key, put.value.clone()).lease_id(lease).into());
+                ops.push(PutRequest::new(key, &*put.value).lease_id(lease).into());
             }
         }
     }

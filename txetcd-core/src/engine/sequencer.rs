@@ -15,13 +15,14 @@
 //! own, or the oldest has waited for [`PATIENCE`]. After a disturbance requests go one at a time for a while, unless the
 //! oldest has waited for [`CAREFUL_PATIENCE`].
 //!
-//! The parts: [`order`] knows who comes after whom, and what may be read before it is committed; [`formation`] makes
-//! groups. What is sent, and what became of it, is the affair of [`committer`](super::committer).
+//! The parts: [`order`] knows who comes after whom, and what may be read before it is committed; [`written_keys`] who has
+//! written what; [`formation`] makes groups. What is sent, and what became of it, is the affair of
+//! [`committer`](super::committer).
 
 pub(in crate::engine) mod formation;
 mod numbers;
 mod order;
-mod written;
+mod written_keys;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -256,19 +256,9 @@ impl WriteSet {
         &self.cleared
     }
 
-    pub(crate) fn puts(&self) -> impl Iterator<Item = (&[u8], &Put)> {
-        self.rows.iter().filter_map(|(key, own)| match own {
-            Own::Put(put) => Some((key.as_slice(), put)),
-            Own::Deleted => None,
-        })
-    }
-
-    /// The single keys to delete. Those inserted by the transaction itself are not there to be deleted.
-    pub(crate) fn deletes(&self) -> impl Iterator<Item = &[u8]> {
-        self.rows
-            .iter()
-            .filter(|(key, own)| matches!(own, Own::Deleted) && !self.absent.contains_key(*key))
-            .map(|(key, _)| key.as_slice())
+    /// The same, without what the transaction itself inserted and deleted: that is not there to be deleted.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&[u8], &Own)> {
+        self.rows().filter(|(key, own)| matches!(own, Own::Put(_)) || !self.absent.contains_key(*key))
     }
 
     /// The ranges to delete, cut around what is put in them: etcd refuses a put inside a deleted range.
@@ -326,7 +316,7 @@ mod tests {
             [b"new"],
             "it had to be absent all the same"
         );
-        assert_eq!(writes.deletes().count(), 0);
-        assert_eq!(writes.puts().count(), 1);
+        let changes: Vec<_> = writes.changes().collect();
+        assert!(matches!(changes[..], [(b"old", Own::Put(_))]), "{changes:?}");
     }
 }

@@ -25,7 +25,7 @@ use crate::engine::read_set::{Mark, RangeRead, provisional};
 use crate::engine::write_set::Own;
 
 use super::numbers::{Fate, Numbers};
-use super::written::{Writer, Writers, Written};
+use super::written_keys::{Writer, Writers, WrittenKeys};
 
 /// How many of the revisions of this process's commits are remembered.
 const REMEMBERED_REVISIONS: usize = 4096;
@@ -45,7 +45,8 @@ pub(super) struct Order {
     in_flight: usize,
     /// The newest revisions that are commits of this process, and changed nothing in cached rows that is no version.
     own_revisions: BTreeSet<i64>,
-    written: Written,
+    /// What was made of keys, and is about to be.
+    written: WrittenKeys,
     /// Those whose versions are committed, in revisions that the cached rows have not reached.
     ahead: BTreeMap<i64, Vec<Arc<Attempt>>>,
 }
