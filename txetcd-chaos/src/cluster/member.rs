@@ -34,7 +34,11 @@ impl Member {
         assert!(self.running.is_none(), "the member is running");
         // The shell kills the server when its input ends, which it does with this process.
         let mut shell = Command::new("sh")
-            .args(["-c", "\"$@\" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait", "sh"])
+            .args([
+                "-c",
+                "\"$@\" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; wait",
+                "sh",
+            ])
             .arg(&self.binary)
             .args(&self.arguments)
             .stdin(Stdio::piped())
