@@ -67,7 +67,9 @@ impl OwnServer {
             .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
             .args(["--initial-cluster", &format!("own={peer_url}")])
             .args(arguments)
-            .stdin(Stdio::piped());
+            .stdin(Stdio::piped())
+            // It says so if the server has ended by itself.
+            .stderr(Stdio::null());
         let shell = shell.spawn().expect("a shell to start etcd with");
         let server = Self { shell, port, secure, _directory: directory };
         for _ in 0..200 {

@@ -34,15 +34,13 @@ impl Member {
         assert!(self.running.is_none(), "the member is running");
         // The shell kills the server when its input ends, which it does with this process.
         let mut shell = Command::new("sh")
-            .args([
-                "-c",
-                "\"$@\" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; wait",
-                "sh",
-            ])
+            .args(["-c", "\"$@\" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait", "sh"])
             .arg(&self.binary)
             .args(&self.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // It says so if the server has ended by itself.
+            .stderr(Stdio::null())
             .spawn()
             .expect("a shell to start etcd with");
         let mut pid = String::new();

@@ -68,6 +68,20 @@ pub(crate) struct Weight {
 }
 
 impl Attempt {
+    /// One that has read this in the store, and wants to write that.
+    #[cfg(test)]
+    pub(crate) fn of(reads: ReadSet, writes: WriteSet) -> Self {
+        Self {
+            revision: None,
+            source: Source::Store,
+            reads,
+            writes,
+            tables: Tables::default(),
+            schemas: SchemaGuards::new(),
+            locks: Vec::new(),
+        }
+    }
+
     /// The transactions of this process of which something was read before they were committed.
     pub(crate) fn writers(&self) -> impl Iterator<Item = u64> {
         let rows = self.reads.ranges.iter().flat_map(|range| range.rows.values());

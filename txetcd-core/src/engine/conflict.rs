@@ -312,7 +312,7 @@ fn difference<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::attempt::{SchemaGuard, Source};
+    use crate::engine::attempt::SchemaGuard;
     use crate::engine::read_set::{ReadSet, provisional};
     use crate::engine::schema::Unindexed;
     use crate::engine::write_set::{NewRow, WriteSet};
@@ -349,15 +349,7 @@ mod tests {
         let mut tables = Tables::default();
         tables.enlist(SLOT, &TABLE);
         let schemas = [SchemaGuard { slot: SLOT, mod_revision: 7 }].into_iter().collect();
-        Attempt {
-            revision: Some(60),
-            source: Source::Store,
-            reads,
-            writes,
-            tables,
-            schemas,
-            locks: Vec::new(),
-        }
+        Attempt { revision: Some(60), tables, schemas, ..Attempt::of(reads, writes) }
     }
 
     /// All questions about that attempt, and what the store answers if nothing has changed.

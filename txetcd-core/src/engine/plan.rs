@@ -453,8 +453,7 @@ pub(crate) fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::attempt::{SchemaGuard, SchemaGuards, Source};
-    use crate::engine::naming::Tables;
+    use crate::engine::attempt::SchemaGuard;
     use crate::engine::write_set::{NewRow, WriteSet};
 
     const LIMITS: Limits = Limits { ops: 128, bytes: 1 << 20, namespace: 0 };
@@ -469,15 +468,7 @@ mod tests {
     }
 
     fn attempt(reads: ReadSet, writes: WriteSet) -> Attempt {
-        Attempt {
-            revision: Some(50),
-            source: Source::Store,
-            reads,
-            writes,
-            tables: Tables::default(),
-            schemas: SchemaGuards::new(),
-            locks: Vec::new(),
-        }
+        Attempt { revision: Some(50), ..Attempt::of(reads, writes) }
     }
 
     fn guards(attempt: &Attempt) -> Result<Vec<Compare>> {

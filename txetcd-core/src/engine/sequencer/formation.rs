@@ -425,7 +425,7 @@ mod tests {
     use crate::engine::attempt::{SchemaGuard, Source};
     use crate::engine::bookkeeping::{CATALOGUE, slot_of};
     use crate::engine::leases::Leases;
-    use crate::engine::naming::{Dangling, Tables};
+    use crate::engine::naming::Dangling;
     use crate::engine::plan::Plan;
     use crate::engine::read_set::{ReadSet, provisional};
     use crate::engine::write_set::{NewRow, Own, WriteSet};
@@ -534,16 +534,8 @@ mod tests {
                 writes.put([CATALOGUE.to_be_bytes(), [0, 1]].concat(), NewRow::unindexed(Vec::new()));
             }
             let schemas = (1..self.rng.u16(1..3)).map(|slot| SchemaGuard { slot, mod_revision: 1 }).collect();
-            let (tables, locks) = (Tables::default(), Vec::new());
-            Attempt {
-                revision: Some(self.revision),
-                source: Source::Cache,
-                reads,
-                writes,
-                tables,
-                schemas,
-                locks,
-            }
+            let revision = Some(self.revision);
+            Attempt { revision, source: Source::Cache, schemas, ..Attempt::of(reads, writes) }
         }
 
         fn accept(&mut self) {

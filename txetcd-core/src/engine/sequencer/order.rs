@@ -559,24 +559,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::attempt::SchemaGuards;
     use crate::engine::bounds::Bounds;
-    use crate::engine::naming::Tables;
     use crate::engine::read_set::ReadSet;
     use crate::engine::write_set::{NewRow, WriteSet};
 
     const KEY: [u8; 3] = [0, 1, 1];
 
     fn attempt(reads: ReadSet, writes: WriteSet) -> Arc<Attempt> {
-        Arc::new(Attempt {
-            revision: Some(1),
-            source: Source::Cache,
-            reads,
-            writes,
-            tables: Tables::default(),
-            schemas: SchemaGuards::new(),
-            locks: Vec::new(),
-        })
+        Arc::new(Attempt { revision: Some(1), source: Source::Cache, ..Attempt::of(reads, writes) })
     }
 
     /// Puts the key.
@@ -586,11 +576,10 @@ mod tests {
         writes
     }
 
-    /// Reads at the key what this one is about to put.
-    fn reads(writer: u64) -> ReadSet {
+    /// Reads at the key what was put in this revision.
+    fn reads(mod_revision: i64) -> ReadSet {
         let mut reads = ReadSet::default();
-        let mark = Mark { mod_revision: provisional(writer), lease: 0, size: 3, is_present: true };
-        reads.add_key(KEY.to_vec(), mark);
+        reads.add_key(KEY.to_vec(), Mark { mod_revision, lease: 0, size: 3, is_present: true });
         reads
     }
 
@@ -613,7 +602,7 @@ mod tests {
                 let other = accept(&mut order, attempt(ReadSet::default(), WriteSet::default()));
                 order.commit(&[other.expect("a number")], 6);
             }
-            let late = attempt(reads(writer), WriteSet::default());
+            let late = attempt(reads(provisional(writer)), WriteSet::default());
             if accept(&mut order, late.clone()).is_some() {
                 // Its guard needs the revision.
                 assert_eq!(order.committed(std::iter::once(&*late)), Committed::from_iter([(writer, 5)]));
@@ -630,11 +619,7 @@ mod tests {
         let second = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
         order.commit(&[first], 5);
         order.fail_with([second], &Error::new(txetcd_client::error::Kind::Timeout, "late"));
-        let read_at = |mod_revision| {
-            let mut reads = ReadSet::default();
-            reads.add_key(KEY.to_vec(), Mark { mod_revision, lease: 0, size: 3, is_present: true });
-            attempt(reads, WriteSet::default())
-        };
+        let read_at = |mod_revision| attempt(reads(mod_revision), WriteSet::default());
         assert_eq!(accept(&mut order, read_at(1)), None);
         assert!(accept(&mut order, read_at(5)).is_some());
     }
@@ -649,13 +634,16 @@ mod tests {
         order.advance();
         let version = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
         assert_eq!(order.cache.has(&KEY), Some(true), "others can read it");
-        let mixed = Attempt { source: Source::Mixed, ..Arc::unwrap_or_clone(attempt(reads(version), put())) };
+        let mixed = Attempt {
+            source: Source::Mixed,
+            ..Arc::unwrap_or_clone(attempt(reads(provisional(version)), put()))
+        };
         let other = accept(&mut order, Arc::new(mixed)).expect("a number");
         let failed = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
         // All that can be read is the first one's, and the revision does not tell that it is not what is stored.
         order.commit(&[version, other], 30);
-        assert_eq!(accept(&mut order, attempt(reads(version), put())), None);
+        assert_eq!(accept(&mut order, attempt(reads(provisional(version)), put())), None);
         order.fail_with([failed], &Error::new(txetcd_client::error::Kind::Timeout, "late"));
-        assert_eq!(accept(&mut order, attempt(reads(version), put())), None);
+        assert_eq!(accept(&mut order, attempt(reads(provisional(version)), put())), None);
     }
 }

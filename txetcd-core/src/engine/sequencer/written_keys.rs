@@ -193,8 +193,6 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::engine::attempt::{SchemaGuards, Source};
-    use crate::engine::naming::Tables;
     use crate::engine::read_set::ReadSet;
     use crate::engine::write_set::{NewRow, WriteSet};
 
@@ -215,19 +213,7 @@ mod tests {
                 writes.put(key, NewRow::unindexed(number.to_be_bytes().to_vec()));
             }
         }
-        attempt(writes)
-    }
-
-    fn attempt(writes: WriteSet) -> Attempt {
-        Attempt {
-            revision: None,
-            source: Source::Store,
-            reads: ReadSet::default(),
-            writes,
-            tables: Tables::default(),
-            schemas: SchemaGuards::new(),
-            locks: Vec::new(),
-        }
+        Attempt::of(ReadSet::default(), writes)
     }
 
     /// Who was committed last at each key, in which revision, and whether that was a put.
@@ -304,12 +290,21 @@ mod tests {
         for (number, n) in (1..).zip((0..most).chain([0, most])) {
             let mut writes = WriteSet::default();
             writes.put(key(n), NewRow::unindexed(Vec::new()));
-            let attempt = attempt(writes);
+            let attempt = Attempt::of(ReadSet::default(), writes);
             written.write(number, &attempt);
             written.commit(number, &attempt, number.cast_signed());
         }
         let known = (0..=most).filter(|n| written.get(&key(*n)).is_some());
         assert_eq!(known.collect::<Vec<_>>(), [0, 2, 3, most]);
+    }
+
+    #[test]
+    fn debug_does_not_show_values() {
+        let (mut written, mut writes) = (WrittenKeys::default(), WriteSet::default());
+        writes.put(key(1), NewRow::unindexed(vec![211, 212]));
+        written.write(1, &Attempt::of(ReadSet::default(), writes));
+        let shown = format!("{written:?}");
+        assert!(shown.contains("Put(2 bytes, lease 0)") && !shown.contains("211"), "{shown}");
     }
 
     #[test]
