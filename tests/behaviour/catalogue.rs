@@ -20,7 +20,7 @@ async fn tables(db: &Database) -> Vec<(u16, String)> {
     db.tables().await.unwrap().into_iter().map(|table| (table.slot, table.name)).collect()
 }
 
-fn catalogue_key(slot: u16) -> Vec<u8> {
+pub(crate) fn catalogue_key(slot: u16) -> Vec<u8> {
     [[0, 0], slot.to_be_bytes()].concat()
 }
 

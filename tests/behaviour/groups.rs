@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::catalogue::catalogue_key;
 use crate::cost::requests;
 use crate::faults::{Script, balance};
+use crate::local_order::SlowWatches;
 use crate::phantoms::{MANY, disturbed, sum};
 use crate::store::{Account, Store, User, user};
 use futures_util::future::{join_all, try_join_all};
@@ -219,6 +221,181 @@ async fn disturb_a_group(db: &Database, third: &Database) {
     };
     tokio::try_join!(put(200_000), put(200_001)).unwrap();
     assert!(runs.into_inner() >= 4);
+}
+
+/// Two connections with the accounts 1 to 3; the first has a copy of them that hears late of what the second one does, and
+/// was disturbed lately.
+async fn disturbed_copy() -> (Database, Database) {
+    let store = embedded::Store::builder().memory_on_runtime().unwrap();
+    let third = Database::builder().store(&store).connect().await.unwrap();
+    let slow = Arc::new(SlowWatches(Duration::from_millis(80)));
+    let db = Database::builder().store(&store).cached::<Account>().faults(slow).connect().await.unwrap();
+    for id in 1..=3 {
+        add(&third, id).await.unwrap();
+    }
+    until_cached(&db, 1).await;
+    disturb_a_group(&db, &third).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    (db, third)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_copy_will_tell_is_not_asked_of_the_store() {
+    let (db, third) = disturbed_copy().await;
+    let (ready, runs) = (Barrier::new(3), [const { AtomicUsize::new(0) }; 3]);
+    let double = async |id: u32| {
+        db.write(async |txn| {
+            let balance = Account::table().get(txn, &id).await?.unwrap().balance;
+            if runs[id as usize - 1].fetch_add(1, Ordering::Relaxed) == 0 {
+                if id == 2 {
+                    add(&third, 2).await?;
+                }
+                ready.wait().await;
+            }
+            Account::table().put(txn, &Account { id, balance: 2 * balance })
+        })
+        .await
+    };
+    let before = [balance(&third, 1).await, balance(&third, 2).await, balance(&third, 3).await];
+    let received = db.stats().bytes_received;
+    let start = Instant::now();
+    let cost = requests(&db, async || try_join_all((1..=3).map(double)).await).await;
+    assert_eq!(runs.map(AtomicUsize::into_inner), [1, 2, 1]);
+    assert_eq!(cost, 2, "one that was refused in part, and one after the copy knew why");
+    assert!(start.elapsed() < Duration::from_millis(100), "it was told, and waited no longer");
+    let received = db.stats().bytes_received - received;
+    assert!(received < 170, "{received} bytes: no row comes with the refusal");
+    let after = [balance(&third, 1).await, balance(&third, 2).await, balance(&third, 3).await];
+    assert_eq!(after, [2 * before[0], 2 * (before[1] + 1), 2 * before[2]]);
+}
+
+// One thread, so that all have finished before anything is sent.
+#[tokio::test]
+async fn only_those_whose_table_has_changed_run_again() {
+    let store = Store::memory();
+    let (db, third) = (store.connect().await, store.connect().await);
+    let (people, users) = (Person::table(), User::table());
+    db.write(async |txn| people.insert(txn, &person(9, "i"))).await.unwrap();
+    db.write(async |txn| users.put(txn, &user("a", 1))).await.unwrap();
+    disturb_a_group(&db, &third).await;
+
+    let (ready, runs) = (Barrier::new(4), [const { AtomicUsize::new(0) }; 4]);
+    let insert = async |place: u32| {
+        db.write(async |txn| {
+            match place {
+                0 | 1 => people.insert(txn, &person(place, &place.to_string()))?,
+                _ => users.insert(txn, &user(&place.to_string(), place))?,
+            }
+            if runs[place as usize].fetch_add(1, Ordering::Relaxed) == 0 {
+                if place == 0 {
+                    let row = third.client().get(catalogue_key(40)).await?.into_kvs().remove(0);
+                    third.client().put(row.key(), row.value()).await?;
+                }
+                ready.wait().await;
+            }
+            Ok::<_, Error>(())
+        })
+        .await
+    };
+    let cost = requests(&db, async || try_join_all((0..4).map(insert)).await).await;
+    assert_eq!(runs.map(AtomicUsize::into_inner), [2, 2, 1, 1]);
+    assert!(cost <= 4, "{cost}: those who run again ask for the catalogue, the others do not wait");
+    let names = third.read(async |txn| users.all(txn).keys().await).await.unwrap();
+    let ids = third.read(async |txn| people.all(txn).keys().await).await.unwrap();
+    assert_eq!((ids, names), (vec![0, 1, 9], vec!["2".to_owned(), "3".to_owned(), "a".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_several_units_that_is_refused_for_what_is_there_is_told_so_at_once() {
+    let (db, third) = disturbed_copy().await;
+    add(&third, 4).await.unwrap();
+    for reads in [false, true] {
+        let runs = AtomicUsize::new(0);
+        let insert = db.write(async |txn| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            if reads {
+                Account::table().get(txn, &1).await?;
+            }
+            Account::table().insert(txn, &Account { id: 4, balance: 0 })
+        });
+        let put = db.write(async |txn| Account::table().put(txn, &Account { id: 3, balance: 0 }));
+        let before = db.stats().requests;
+        let (refused, put) = tokio::join!(insert, put);
+        assert!(put.is_ok() && refused.unwrap_err().is_already_exists());
+        assert_eq!((db.stats().requests - before, runs.into_inner()), (1, 1), "reads: {reads}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_runs_again_for_what_another_one_of_the_unit_has_read() {
+    let (db, third) = disturbed_copy().await;
+    let (ready, runs) = (Barrier::new(3), [const { AtomicUsize::new(0) }; 2]);
+    // The second one writes what the first one has read.
+    let put = async |id: u32| {
+        db.write(async |txn| {
+            Account::table().get(txn, &id).await?;
+            let next = Account::table().get(txn, &(id + 1)).await?.unwrap().balance;
+            if runs[id as usize - 1].fetch_add(1, Ordering::Relaxed) == 0 {
+                if id == 1 {
+                    add(&third, 1).await?;
+                }
+                ready.wait().await;
+            }
+            Account::table().put(txn, &Account { id, balance: next })
+        })
+        .await
+    };
+    let apart = db.write(async |txn| {
+        ready.wait().await;
+        Account::table().put(txn, &Account { id: 9, balance: 0 })
+    });
+    let (first, second, apart) = tokio::join!(put(1), put(2), apart);
+    first.and(second).and(apart).unwrap();
+    let [first, second] = runs.map(AtomicUsize::into_inner);
+    assert!(first > 1);
+    assert_eq!(second, 1, "what it has read is as it was");
+}
+
+/// [`Person`] in a program that does not declare the second index yet.
+#[derive(Persist, Clone, Debug, PartialEq)]
+#[pmap(slot = 40, name = "Person")]
+struct FormerPerson {
+    #[pmap(key)]
+    id: u32,
+    #[pmap(index(slot = 41, unique))]
+    email: String,
+    team: String,
+}
+
+#[tokio::test]
+async fn those_who_expect_something_else_of_the_catalogue_hold_up_nobody() {
+    let store = Store::memory();
+    let (db, third) = (store.connect().await, store.connect().await);
+    let former = |id: u32| FormerPerson { id, email: id.to_string(), team: "a".to_owned() };
+    db.write(async |txn| FormerPerson::table().put(txn, &former(1))).await.unwrap();
+    third.write(async |txn| Person::table().put(txn, &person(2, "b"))).await.unwrap();
+    disturb_a_group(&db, &third).await;
+
+    let is_over = AtomicBool::new(false);
+    let refused = async |id: u32| {
+        while !is_over.load(Ordering::Relaxed) {
+            let put = db.write(async |txn| FormerPerson::table().put(txn, &former(id))).await;
+            assert!(put.unwrap_err().is_schema_mismatch());
+        }
+    };
+    let others = async {
+        for age in 0..20 {
+            let put = async |name: &str| db.write(async |txn| User::table().put(txn, &user(name, age))).await;
+            tokio::try_join!(put("a"), put("b"))?;
+        }
+        is_over.store(true, Ordering::Relaxed);
+        Ok::<_, Error>(())
+    };
+    let before = db.stats().groups;
+    let (_, others) = tokio::join!(join_all((10..30).map(refused)), others);
+    others.unwrap();
+    let groups = db.stats().groups - before;
+    assert!(groups <= 26, "{groups} requests for 20 writes, one after the other");
 }
 
 /// A server that takes no transactions within transactions.

@@ -73,7 +73,7 @@ async fn what_was_overtaken_is_told_in_time() {
 }
 
 /// Tells watches so much later what has happened.
-struct SlowWatches(Duration);
+pub(crate) struct SlowWatches(pub(crate) Duration);
 
 impl Faults for SlowWatches {
     fn next(&self, _: &str) -> Fault {

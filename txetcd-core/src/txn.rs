@@ -161,9 +161,8 @@ fn by_hand_conflict(conflict: &Conflict) -> Error {
     Error::new(
         Kind::Conflict,
         format!(
-            "changed since the transaction read it: {}. Nothing was written: begin again, or use `db.write`, which \
-             does",
-            conflict.keys.join("; ")
+            "the transaction lost against others; {}. Nothing was written: begin again, or use `db.write`, which does",
+            conflict.what_changed()
         ),
     )
 }

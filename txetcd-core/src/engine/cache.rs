@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 use txetcd_client::{KeyValue, WatchEvent};
 
 use super::bounds::{Bounds, after};
-use super::conflict::Changes;
+use super::conflict::{Changes, Doubt};
 use super::read_set::Mark;
 use bytes::Bytes;
 use ranges::Ranges;
@@ -157,8 +157,13 @@ impl Cache {
     /// Whether the rows, if they are known, and the versions have these changes.
     pub(crate) fn has_all(&self, changes: &Changes) -> bool {
         let Some(revision) = self.revision() else { return true };
-        let is_there = |key: &Vec<u8>| self.has(key) == Some(true);
-        revision >= changes.as_of || revision >= changes.written && !changes.deleted.iter().any(is_there)
+        let is_gone = |key: &Vec<u8>| self.has(key) != Some(true);
+        let has_changed =
+            |doubt: &Doubt| revision >= doubt.since && self.mod_revision(&doubt.key) != Some(doubt.was);
+        revision >= changes.as_of
+            || revision >= changes.written
+                && changes.deleted.iter().all(is_gone)
+                && changes.doubtful.iter().all(|doubtful| doubtful.iter().any(has_changed))
     }
 
     /// Adds what a transaction is about to write.
@@ -395,5 +400,56 @@ impl fmt::Debug for Cache {
 impl fmt::Debug for CacheSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CacheSnapshot").field("revision", &self.revision()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conflict::Doubtful;
+    use super::*;
+
+    const KEY: &[u8] = &[0, 1, 1];
+
+    fn row(revision: i64) -> KeyValue {
+        KeyValue::provisional(KEY.to_vec(), Vec::new(), 0, revision)
+    }
+
+    fn step(cache: &mut Cache, step: Step) {
+        cache.push(step);
+        cache.advance();
+    }
+
+    fn put(revision: i64) -> Step {
+        Step::Changes(revision, vec![WatchEvent::Put { kv: row(revision), previous: None }])
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_told_by_rows_that_are_new_enough() {
+        let mut cache = Cache::default();
+        let mut ranges = Ranges::default();
+        ranges.extend([Bounds::new(vec![0, 1], vec![0, 2])]);
+        cache.restart(Arc::new(ranges));
+        let in_doubt = |was, since| Changes {
+            as_of: 100,
+            doubtful: vec![Doubtful::from([Doubt { key: KEY.to_vec(), was, since }])],
+            ..Changes::default()
+        };
+        step(&mut cache, Step::Replaced(5, vec![row(3)]));
+        assert!(!cache.has_all(&in_doubt(3, 0)));
+        // It was read after this process had deleted it, of which the rows do not know.
+        assert!(!cache.has_all(&in_doubt(0, 7)));
+        step(&mut cache, put(6));
+        assert!(cache.has_all(&in_doubt(3, 0)));
+        assert!(!cache.has_all(&in_doubt(0, 7)));
+        let both = Changes {
+            doubtful: [in_doubt(3, 0), in_doubt(0, 7)].map(|changes| changes.doubtful).concat(),
+            ..in_doubt(0, 0)
+        };
+        assert!(!cache.has_all(&both), "one of both is in doubt");
+        step(&mut cache, put(8));
+        assert!(cache.has_all(&in_doubt(0, 7)) && cache.has_all(&both));
+        assert!(!cache.has_all(&in_doubt(8, 0)));
+        step(&mut cache, Step::Replaced(100, vec![row(8)]));
+        assert!(cache.has_all(&in_doubt(8, 0)), "as of when the store refused it");
     }
 }

@@ -19,9 +19,9 @@ use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Error, KeyValue, Op, OpResponse, Result, Txn, TxnResponse, error::Kind};
 
 use super::Engine;
-use super::attempt::Attempt;
+use super::attempt::{Attempt, SchemaGuard};
 use super::bookkeeping::generation_key;
-use super::conflict::{Conflict, Findings};
+use super::conflict::{Conflict, Findings, Inquiry};
 use super::lane::{Lane, Turn, number_in};
 use super::plan::{Plan, Question, ops_of, questions};
 use super::sequencer::formation::Group;
@@ -63,6 +63,8 @@ pub(crate) enum Settled {
 pub(crate) enum Verdicts {
     Applied,
     Refused(Findings),
+    /// It was not looked at: something before all units did not hold.
+    Untried(Arc<Findings>),
 }
 
 /// What happened to one request.
@@ -97,7 +99,7 @@ enum Asked {
     /// Nothing of its only unit: that will be asked then.
     Later,
     Flat(Vec<Question>),
-    Nested(Vec<Vec<Question>>),
+    Nested(Vec<Inquiry>),
 }
 
 impl Engine {
@@ -116,13 +118,13 @@ impl Engine {
                 Ok(turn) => turn,
                 Err(error) => return Settled::NotApplied(error),
             };
-            let request = on_lane(&turn.lane, units, &generations);
+            let request = on_lane(&turn.lane, units, &group.common, &generations);
             match self.send_on(&mut turn.lane, request, asked.parts(), group).await {
                 Sent::Answered(response) if response.succeeded() => {
                     let next = turn.lane.next();
                     turn.lane.advance(next);
                     turn.done();
-                    return asked.applied(response);
+                    return asked.applied(response, group);
                 }
                 Sent::Applied(revision, parts) => {
                     turn.done();
@@ -191,19 +193,19 @@ impl Engine {
         let mut all = BTreeSet::new();
         let (mut units, mut asked) = (Vec::new(), Vec::new());
         for unit in &group.units {
-            let questions = questions(&unit.attempts, budget);
-            let plan = Plan::of(&unit.attempts, &group.committed, budget)?;
-            let Plan { txn, generations } = plan.asking(&questions);
+            let inquiry = Inquiry::of(&unit.attempts, &group.common, &group.committed, budget);
+            let plan = Plan::of(&unit.attempts, &group.committed, budget, &group.common)?;
+            let Plan { txn, generations } = plan.asking(inquiry.questions());
             all.extend(generations);
             units.push(txn);
-            asked.push(questions);
+            asked.push(inquiry);
         }
         Ok(Request { units: Units::Nested(units), generations: all, asked: Asked::Nested(asked) })
     }
 
     /// What has to be known of the only unit of a request if it is refused.
     fn questions(&self, members: &[Arc<Attempt>]) -> Vec<Question> {
-        questions(members, self.limits.alone_ops())
+        questions(members, &[], self.limits.alone_ops())
     }
 
     /// Asks whether what was read still holds; there is nothing to be written.
@@ -222,13 +224,22 @@ impl Engine {
     /// What an answer says of a request that was refused; on a lane that was as expected, if it was on one.
     async fn refused(&self, asked: Asked, response: TxnResponse, group: &Group) -> Settled {
         let revision = response.revision();
-        let findings = match (asked, &*group.units) {
-            (Asked::Flat(questions), _) => findings(revision, questions, response),
-            (Asked::Later, [only]) => self.ask(self.questions(&only.attempts), group.deadline).await,
-            // Only the lane's guard stands before nested units.
-            _ => return Settled::NotApplied(super::snapshot::unexpected_answer()),
+        let verdicts = match (asked, &*group.units) {
+            (Asked::Flat(questions), _) => vec![Verdicts::Refused(findings(revision, questions, response))],
+            (Asked::Later, [only]) => {
+                let found = self.ask(self.questions(&only.attempts), group.deadline).await;
+                vec![Verdicts::Refused(found)]
+            }
+            (Asked::Nested(units), _) => {
+                let found = Arc::new(findings(revision, schema_questions(&group.common).collect(), response));
+                if found.contradicted(&group.common).next().is_none() {
+                    return Settled::NotApplied(super::snapshot::unexpected_answer());
+                }
+                units.iter().map(|_| Verdicts::Untried(found.clone())).collect()
+            }
+            (Asked::Later, _) => return Settled::NotApplied(super::snapshot::unexpected_answer()),
         };
-        Settled::Done { revision, is_own: false, verdicts: vec![Verdicts::Refused(findings)] }
+        Settled::Done { revision, is_own: false, verdicts }
     }
 
     /// What has to be known of a unit that was refused, if it can be known: else its members read anew.
@@ -342,20 +353,27 @@ fn findings(revision: i64, questions: Vec<Question>, answer: TxnResponse) -> Fin
 }
 
 /// A whole request on a lane.
-fn on_lane(lane: &Lane, units: Units, generations: &BTreeSet<u16>) -> Txn {
+fn on_lane(lane: &Lane, units: Units, common: &[SchemaGuard], generations: &BTreeSet<u16>) -> Txn {
     let generations = generations.iter().map(|slot| Op::put(generation_key(*slot), []));
-    let common = generations.chain([lane.write(lane.next())]);
+    let last = generations.chain([lane.write(lane.next())]);
     let unchanged = (!planted(Bug::NoFence)).then(|| lane.unchanged());
     match units {
-        Units::Flat(txn) => txn.and_when(unchanged).then(common).or_else([lane.read()]),
+        Units::Flat(txn) => txn.and_when(unchanged).then(last).or_else([lane.read()]),
         Units::Nested(units) => {
             let nested = units
                 .into_iter()
                 .enumerate()
                 .map(|(part, txn)| Op::txn(txn.or_else([lane.witness(part, lane.next())])));
-            Txn::when(unchanged).then(nested.chain(common)).or_else([lane.read()])
+            let asked = schema_questions(common).map(|question| question.request().into());
+            Txn::when(unchanged.into_iter().chain(common.iter().map(SchemaGuard::compare)))
+                .then(nested.chain(last))
+                .or_else(asked.chain([lane.read()]))
         }
     }
+}
+
+fn schema_questions(common: &[SchemaGuard]) -> impl Iterator<Item = Question> {
+    common.iter().map(|schema| Question::Schema(schema.slot))
 }
 
 impl Asked {
@@ -368,7 +386,7 @@ impl Asked {
     }
 
     /// What an answer says of a request whose guards held.
-    fn applied(self, response: TxnResponse) -> Settled {
+    fn applied(self, response: TxnResponse, group: &Group) -> Settled {
         let revision = response.revision();
         let Self::Nested(asked) = self else {
             return Settled::Done { revision, is_own: true, verdicts: vec![Verdicts::Applied] };
@@ -379,11 +397,12 @@ impl Asked {
             let message = "the answer to a commit does not fit it: it may have been applied";
             return Settled::Unknown(Error::new(Kind::CommitUnknown, message));
         }
-        let verdict = |(answer, questions): (TxnResponse, Vec<Question>)| {
+        let verdict = |(answer, inquiry): (TxnResponse, Inquiry)| {
             if answer.succeeded() {
                 Verdicts::Applied
             } else {
-                Verdicts::Refused(findings(revision, questions, answer))
+                let answers = answer.into_responses().into_iter().map(rows).collect();
+                Verdicts::Refused(Findings::of_unit(revision, inquiry, answers, &group.common))
             }
         };
         let verdicts = answers.into_iter().zip(asked).map(verdict).collect();

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use txetcd_client::{Error, KeyValue};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, SchemaGuard, Source};
 use super::bookkeeping::catalogue_key;
 use super::bounds::{Bounds, after};
 use super::known::Known;
 use super::naming::{Tables, describe};
-use super::plan::{Committed, Question, settled};
+use super::plan::{Committed, Question, questions, settled};
 use super::read_set::Mark;
 use super::schema::TableSchema;
 
@@ -28,6 +28,29 @@ pub(crate) struct Findings {
     schemas: HashMap<u16, i64>,
     keys: HashMap<Vec<u8>, Option<Arc<KeyValue>>>,
     ranges: Vec<(Bounds, Found)>,
+    /// What was not asked for because the cache will tell.
+    doubtful: Option<Doubtful>,
+}
+
+/// What was read, of which at least one is not as it was any more.
+pub(crate) type Doubtful = Arc<[Doubt]>;
+
+/// A key that was read in the cache.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) key: Vec<u8>,
+    /// The revision at which it was, 0 if there was none.
+    pub(crate) was: i64,
+    /// The cached rows are not as new as what was read before they have reached this revision.
+    pub(crate) since: i64,
+}
+
+/// How it is found out why one of several units was refused.
+pub(crate) enum Inquiry {
+    /// The store is asked, in the same request.
+    Store(Vec<Question>),
+    /// The cache will tell: nothing is asked, which would be work for the store even if the unit is applied.
+    Cache(Doubtful),
 }
 
 /// The beginning of a range.
@@ -43,7 +66,7 @@ pub(crate) struct Conflict {
     /// `known` is of this revision; `None` if the store has to be read anew.
     pub(crate) revision: Option<i64>,
     pub(crate) known: Known,
-    /// What others have changed meanwhile, if all of it is known.
+    /// What others have changed meanwhile, if all of it is known, or how the cache will tell it.
     pub(crate) changes: Option<Changes>,
     /// What changed, as far as known, for messages.
     pub(crate) keys: Vec<String>,
@@ -64,6 +87,8 @@ pub(crate) struct Changes {
     pub(crate) written: i64,
     /// The keys that are not there any more: nothing tells in which revision they were deleted.
     pub(crate) deleted: Vec<Vec<u8>>,
+    /// Of each of these something has changed, and no more is known.
+    pub(crate) doubtful: Vec<Doubtful>,
 }
 
 /// What a refusal means for one transaction.
@@ -104,6 +129,37 @@ impl Findings {
             }
         }
         findings
+    }
+
+    /// Of one of several units: what was answered, and the guards that stood before all of them, and held.
+    pub(crate) fn of_unit(
+        revision: i64,
+        inquiry: Inquiry,
+        answers: Vec<Vec<KeyValue>>,
+        common: &[SchemaGuard],
+    ) -> Self {
+        let mut findings = match inquiry {
+            Inquiry::Store(questions) => Self::new(revision, questions, answers),
+            Inquiry::Cache(doubtful) => {
+                Self { revision: Some(revision), doubtful: Some(doubtful), ..Self::default() }
+            }
+        };
+        findings.schemas.extend(common.iter().map(|schema| (schema.slot, schema.mod_revision)));
+        findings
+    }
+
+    /// Whether the catalogue is known not to be what an attempt expects of it.
+    pub(crate) fn contradict(&self, attempt: &Attempt) -> bool {
+        self.contradicted(&attempt.schemas).next().is_some()
+    }
+
+    /// Those of these guards that are known not to hold.
+    pub(crate) fn contradicted<'a>(
+        &'a self,
+        schemas: &'a [SchemaGuard],
+    ) -> impl Iterator<Item = &'a SchemaGuard> {
+        let is = |schema: &SchemaGuard| self.schemas.get(&schema.slot);
+        schemas.iter().filter(move |schema| is(schema).is_some_and(|now| *now != schema.mod_revision))
     }
 
     /// What the refusal means for an attempt that was planned alone, or together with others.
@@ -188,7 +244,9 @@ impl Findings {
             violated => {
                 if conflict.keys.is_empty() {
                     conflict.keys.extend(violated.map(|(key, _)| describe(key, tables)));
-                    conflict.changes = None;
+                    conflict.changes = self.doubtful.clone().and_then(|doubtful| {
+                        Some(Changes { doubtful: vec![doubtful], ..Changes::as_of(self.revision?) })
+                    });
                 }
                 if conflict.keys.is_empty() {
                     conflict.keys = touched(attempt);
@@ -198,6 +256,48 @@ impl Findings {
             }
         }
     }
+}
+
+impl Inquiry {
+    /// The cache will tell where only one member relies on anything beyond the others and the guards that stand before all
+    /// units, and that are single keys that it has read there: so nobody is blamed for another one's keys.
+    pub(crate) fn of(
+        members: &[Arc<Attempt>],
+        common: &[SchemaGuard],
+        committed: &Committed,
+        budget: usize,
+    ) -> Self {
+        let read = members.iter().map(|attempt| read_in_cache(attempt, common, committed));
+        let read: Option<Vec<Vec<Doubt>>> = read.collect();
+        let mut read = read.into_iter().flatten().filter(|read| !read.is_empty());
+        match (read.next(), read.next()) {
+            (Some(only), None) => Self::Cache(only.into()),
+            _ => Self::Store(questions(members, common, budget)),
+        }
+    }
+
+    pub(crate) fn questions(&self) -> &[Question] {
+        match self {
+            Self::Store(questions) => questions,
+            Self::Cache(_) => &[],
+        }
+    }
+}
+
+/// The stored keys that an attempt has read, if it has read them in the cache and relies on nothing else beside these guards.
+fn read_in_cache(attempt: &Attempt, common: &[SchemaGuard], committed: &Committed) -> Option<Vec<Doubt>> {
+    let Attempt { source, reads, schemas, locks, .. } = attempt;
+    let is_all = (*source == Source::Cache || reads.is_empty())
+        && reads.ranges.is_empty()
+        && locks.is_empty()
+        && schemas.iter().all(|schema| common.contains(schema))
+        && attempt.required().all(|key| reads.keys.contains_key(key));
+    let doubt = |(key, mark): (&Vec<u8>, &Mark)| {
+        let was = settled(*mark, committed)?.mod_revision;
+        let since = mark.writer().and_then(|writer| committed.get(&writer)).map_or(0, |revision| *revision);
+        Some(Doubt { key: key.clone(), was, since })
+    };
+    is_all.then(|| reads.keys.iter().filter_map(doubt).collect())
 }
 
 impl Conflict {
@@ -218,6 +318,16 @@ impl Conflict {
     /// known.
     pub(crate) fn let_down(attempt: &Attempt, changes: Option<Changes>) -> Self {
         Self { is_local: true, changes, ..Self::to_be_read_anew(attempt) }
+    }
+
+    /// For messages.
+    pub(crate) fn what_changed(&self) -> String {
+        let keys = self.keys.join("; ");
+        match (keys.as_str(), self.changed.as_slice()) {
+            ("", _) => "what it read changed under it".to_owned(),
+            (_, []) => format!("something changed under it, perhaps one of these: {keys}"),
+            _ => format!("these changed under it: {keys}"),
+        }
     }
 
     /// What others of this process wait for: perhaps the changes have to do with them as well.
@@ -264,6 +374,7 @@ impl Changes {
         self.as_of = self.as_of.max(other.as_of);
         self.written = self.written.max(other.written);
         self.deleted.extend(other.deleted);
+        self.doubtful.extend(other.doubtful);
     }
 }
 
@@ -482,14 +593,81 @@ mod tests {
         assert_eq!(conflict.changed, [key(3), key(4)]);
     }
 
+    /// It has read key 0 in the cache, and writes it.
+    fn cached() -> Attempt {
+        let mut reads = ReadSet::default();
+        reads.add_key(key(0), mark(50));
+        let mut writes = WriteSet::default();
+        writes.put(key(0), NewRow::unindexed(Vec::new()));
+        let schemas = [SchemaGuard { slot: SLOT, mod_revision: 7 }].into_iter().collect();
+        Attempt { revision: Some(60), source: Source::Cache, schemas, ..Attempt::of(reads, writes) }
+    }
+
+    fn inquiry(members: &[&Attempt], committed: &Committed) -> Inquiry {
+        let members: Vec<_> = members.iter().map(|attempt| Arc::new((*attempt).clone())).collect();
+        Inquiry::of(&members, &[SchemaGuard { slot: SLOT, mod_revision: 7 }], committed, 99)
+    }
+
+    #[test]
+    fn the_store_is_asked_for_whatever_the_cache_does_not_tell() {
+        let none = Committed::default();
+        let tells = |members: &[&Attempt]| matches!(inquiry(members, &none), Inquiry::Cache(_));
+        assert!(tells(&[&cached()]));
+        // Those who write without a look, or rely on the first one, can only be sent again.
+        let blind = Attempt { reads: ReadSet::default(), source: Source::Store, ..cached() };
+        let mut follower = cached();
+        follower.reads.add_key(key(0), mark(provisional(5)));
+        assert!(tells(&[&cached(), &blind, &follower]));
+
+        let mut other = Attempt::clone(&blind);
+        other.schemas = [SchemaGuard { slot: SLOT, mod_revision: 8 }].into_iter().collect();
+        let mut scans = cached();
+        scans.reads.add_range(range(), BTreeMap::new());
+        let mut inserts = cached();
+        inserts.writes.insert(key(20), NewRow::unindexed(Vec::new())).unwrap();
+        let mixed = Attempt { source: Source::Mixed, ..cached() };
+        for member in [&cached(), &scans, &inserts, &mixed, &other] {
+            assert!(!tells(&[&cached(), member]), "{member:?}");
+        }
+        for member in [&scans, &inserts, &mixed, &other, &blind] {
+            assert!(!tells(&[member]), "{member:?}");
+        }
+    }
+
+    #[test]
+    fn of_what_the_cache_tells_only_the_reader_runs_again() {
+        let common = [SchemaGuard { slot: SLOT, mod_revision: 7 }];
+        let mut reader = cached();
+        reader.reads.add_key(key(1), mark(provisional(4)));
+        let mut follower = cached();
+        follower.reads.add_key(key(0), mark(provisional(5)));
+        // A former transaction has deleted key 1.
+        reader.reads.add_key(key(1), Mark::deleted_by(4));
+        let committed = Committed::from_iter([(4, 55)]);
+        let inquiry = inquiry(&[&reader, &follower], &committed);
+        assert!(inquiry.questions().is_empty());
+        let findings = Findings::of_unit(NOW, inquiry, Vec::new(), &common);
+        assert!(matches!(findings.verdict(&follower, &committed, false), Verdict::Unchanged));
+        let Verdict::Changed(conflict) = findings.verdict(&reader, &committed, false) else {
+            panic!("changed")
+        };
+        let changes = conflict.changes.as_ref().expect("the cache will tell");
+        assert_eq!((changes.as_of, changes.written), (NOW, 0));
+        let doubts = changes.doubtful[0].iter().map(|doubt| (doubt.key.clone(), doubt.was, doubt.since));
+        assert_eq!(doubts.collect::<Vec<_>>(), [(key(0), 50, 0), (key(1), 0, 55)]);
+        assert!(conflict.what_changed().contains("perhaps"), "{}", conflict.what_changed());
+    }
+
     #[test]
     fn changes_that_are_put_together_have_all_of_both() {
-        let one = Changes { as_of: 5, written: 3, deleted: vec![key(1)] };
-        let other = Changes { as_of: 4, written: 4, deleted: vec![key(2)] };
+        let doubtful = || vec![Doubtful::from([])];
+        let one = Changes { as_of: 5, written: 3, deleted: vec![key(1)], doubtful: doubtful() };
+        let other = Changes { as_of: 4, written: 4, deleted: vec![key(2)], doubtful: doubtful() };
         for (mut all, more) in [(one.clone(), other.clone()), (other, one)] {
             all.extend(more);
             all.deleted.sort();
             assert_eq!((all.as_of, all.written, all.deleted), (5, 4, vec![key(1), key(2)]));
+            assert_eq!(all.doubtful.len(), 2);
         }
     }
 }

@@ -16,10 +16,11 @@ use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{Compare, Error, GetRequest, Hold, Op, PutRequest, Result, Txn, error::Kind};
 
 use super::Limits;
-use super::attempt::Attempt;
+use super::attempt::{Attempt, SchemaGuard};
 use super::bookkeeping::{catalogue_key, generation_key, slot_of};
 use super::bounds::{Bounds, after};
 use super::read_set::{Mark, RangeRead, ReadSet};
+use super::slot_set::SlotSet;
 use super::write_set::{Own, Put};
 
 /// What the rows that are fetched for the next attempt may weigh, as they were when they were read.
@@ -30,6 +31,10 @@ const PREFETCH_ROWS: usize = 64;
 /// One compare, one put and one get are left for the lane; about how many bytes they have.
 pub(crate) const LANE_OPS: usize = 1;
 pub(crate) const LANE_BYTES: usize = 256;
+
+/// How many guards of the catalogue stand before all units of a request at most: fewer than there can be units, so that
+/// they leave no less room for each.
+const COMMON_SCHEMAS: usize = 8;
 
 /// What became of the transactions of this process of which something was read before they were committed: for each
 /// the revision in which it was. One that is not here is part of the same plan.
@@ -68,11 +73,17 @@ impl Question {
 }
 
 impl Plan {
-    /// Plans a unit of attempts in their order, within so many operations on a path.
+    /// Plans a unit of attempts in their order, within so many operations on a path, but for the guards that stand before
+    /// all units.
     ///
     /// What etcd would refuse because there is too much of it is refused here. A unit of several attempts is only made
     /// where all guards fit.
-    pub(crate) fn of(members: &[Arc<Attempt>], committed: &Committed, budget: usize) -> Result<Self> {
+    pub(crate) fn of(
+        members: &[Arc<Attempt>],
+        committed: &Committed,
+        budget: usize,
+        common: &[SchemaGuard],
+    ) -> Result<Self> {
         let mut guarded = Vec::new();
         let mut schemas = BTreeSet::new();
         for attempt in members {
@@ -87,7 +98,8 @@ impl Plan {
                     ),
                 ));
             }
-            let new = attempt.schemas.iter().filter(|schema| schemas.insert(**schema));
+            let own = attempt.schemas.iter().filter(|schema| !common.contains(schema));
+            let new = own.filter(|schema| schemas.insert(**schema));
             let new = new.map(|schema| schema.compare()).collect::<Vec<_>>();
             add_guards(&mut guarded, attempt, committed, budget.saturating_sub(locks + new.len()))?;
             guarded.extend(new);
@@ -123,7 +135,7 @@ impl Plan {
         limits: Limits,
         asked: &[Question],
     ) -> Result<Self> {
-        let plan = Self::of(members, committed, limits.alone_ops())?.asking(asked);
+        let plan = Self::of(members, committed, limits.alone_ops(), &[])?.asking(asked);
         let size = plan.txn.request_size(limits.namespace) + LANE_BYTES;
         if size > limits.bytes {
             return Err(Error::new(
@@ -413,9 +425,27 @@ fn unread<'a>(attempt: &'a Attempt, keys: impl Iterator<Item = &'a [u8]>) -> imp
     keys.filter(|key| !attempt.reads.keys.contains_key(*key))
 }
 
+/// What stands before all units of a request: for each table the newest that anybody expects of the catalogue, but for tables
+/// of which that did not hold lately. One that expects something else has its own guard.
+pub(crate) fn common_schemas<'a>(
+    attempts: impl Iterator<Item = &'a Attempt>,
+    distrusted: &SlotSet,
+) -> Vec<SchemaGuard> {
+    let mut common: Vec<SchemaGuard> = Vec::new();
+    let trusted = |schema: &&SchemaGuard| distrusted.iter().all(|slot| slot != schema.slot);
+    for schema in attempts.flat_map(|attempt| &attempt.schemas).filter(trusted) {
+        match common.iter().position(|other| other.slot == schema.slot) {
+            Some(place) => common[place] = common[place].max(*schema),
+            None if common.len() < COMMON_SCHEMAS => common.push(*schema),
+            None => {}
+        }
+    }
+    common
+}
+
 /// What has to be known if a unit is refused. First what ends a transaction: a lock that is lost, a schema that changed,
 /// and what was inserted and is there.
-pub(crate) fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question> {
+pub(crate) fn questions(members: &[Arc<Attempt>], common: &[SchemaGuard], budget: usize) -> Vec<Question> {
     let mut bytes = PREFETCH_BYTES;
     let mut fits = |size: usize| {
         let rest = bytes.checked_sub(size);
@@ -424,8 +454,8 @@ pub(crate) fn questions(members: &[Arc<Attempt>], budget: usize) -> Vec<Question
     };
     let members = || members.iter().map(AsRef::as_ref);
     let locks = members().flat_map(|attempt: &Attempt| attempt.locks.iter().cloned().map(Question::Held));
-    let schemas: BTreeSet<u16> =
-        members().flat_map(|attempt| attempt.schemas.iter().map(|schema| schema.slot)).collect();
+    let schemas = members().flat_map(|attempt| &attempt.schemas).filter(|schema| !common.contains(schema));
+    let schemas: BTreeSet<u16> = schemas.map(|schema| schema.slot).collect();
     let mut questions: Vec<Question> = locks.chain(schemas.into_iter().map(Question::Schema)).collect();
     let mut asked: HashSet<&[u8]> = HashSet::default();
     for attempt in members() {
@@ -483,7 +513,7 @@ mod tests {
 
     fn plan(attempt: Attempt) -> Result<Plan> {
         let members = [Arc::new(attempt)];
-        Plan::alone(&members, &Committed::default(), LIMITS, &questions(&members, LIMITS.alone_ops()))
+        Plan::alone(&members, &Committed::default(), LIMITS, &questions(&members, &[], LIMITS.alone_ops()))
     }
 
     fn ops(attempt: Attempt) -> usize {
@@ -596,9 +626,9 @@ mod tests {
             let schemas = (2..4).map(|slot| SchemaGuard { slot, mod_revision: 1 }).collect();
             let attempt = Attempt { schemas, ..attempt(reads, writes) };
             let members = [Arc::new(attempt.clone())];
-            let asked = questions(&members, BUDGET);
+            let asked = questions(&members, &[], BUDGET);
             let Plan { txn, generations } =
-                Plan::of(&members, &Committed::default(), BUDGET).unwrap().asking(&asked);
+                Plan::of(&members, &Committed::default(), BUDGET, &[]).unwrap().asking(&asked);
             let weight = attempt.weight(namespace);
             let (size, most) = (txn.request_size(namespace), weight.bytes);
             assert!(size <= most + AROUND, "{size} bytes, thought {most}: {attempt:?}");
@@ -606,6 +636,38 @@ mod tests {
             let count = txn.op_count().max(generations.len());
             assert!(count <= weight.ops, "{count} operations, thought {}: {attempt:?}", weight.ops);
         }
+    }
+
+    #[test]
+    fn what_stands_before_all_units_is_in_none_of_them() {
+        let guard = |slot, mod_revision| SchemaGuard { slot, mod_revision };
+        let unit = |schemas: &[SchemaGuard]| {
+            let mut writes = WriteSet::default();
+            writes.put(key(1, 1), NewRow::unindexed(vec![]));
+            let schemas = schemas.iter().copied().collect();
+            [Arc::new(Attempt { schemas, ..attempt(ReadSet::default(), writes) })]
+        };
+        let units =
+            [unit(&[guard(1, 5), guard(2, 6)]), unit(&[guard(1, 5)]), unit(&[guard(1, 4), guard(2, 6)])];
+        let attempts = || units.iter().flatten().map(AsRef::as_ref);
+        let common = common_schemas(attempts(), &SlotSet::default());
+        assert_eq!(common, [guard(1, 5), guard(2, 6)]);
+        // Of two that expect different things one stays with its unit, and is asked for there.
+        for (unit, own) in units.iter().zip([None, None, Some(guard(1, 4))]) {
+            let Plan { txn, .. } = Plan::of(unit, &Committed::default(), BUDGET, &common).unwrap();
+            let compares = own.map(|own| own.compare());
+            assert_eq!(
+                format!("{txn:?}"),
+                format!("{:?}", Txn::when(compares).then([Op::from(PutRequest::new(key(1, 1), []))]))
+            );
+            let asked = questions(unit, &common, BUDGET);
+            assert_eq!(asked.len(), usize::from(own.is_some()), "{asked:?}");
+        }
+        let many: Vec<SchemaGuard> = (1..20).map(|slot| guard(slot, 1)).collect();
+        let all = unit(&many);
+        let all = || all.iter().map(AsRef::as_ref);
+        assert_eq!(common_schemas(all(), &SlotSet::default()), many[..COMMON_SCHEMAS]);
+        assert_eq!(common_schemas(all(), &(1..18).collect()), many[17..]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! [`Policy`]: how often and how long a transaction is tried.
 //!
 //! An attempt is one run of the closure and one commit. After a conflict the closure runs again on what the
-//! failed commit brought with it. Every other time there is a pause before, with jitter, which begins with the
+//! failed commit brought with it, or on the cache once it has changed. Every other time there is a pause before, with jitter, which begins with the
 //! time that a commit takes and grows, so that contenders get out of each other's way; the attempt after it may
 //! start from stale rows, and then its commit brings the new ones for the next attempt, which follows at once.
 //! The deadline and the attempt limit end in `is_conflict`.
@@ -122,16 +122,13 @@ impl Attempts {
     }
 
     fn lost(&self, conflict: &Conflict) -> Error {
-        let keys = match conflict.keys.as_slice() {
-            [] => "what it read".to_owned(),
-            keys => keys.join("; "),
-        };
         Error::new(
             Kind::Conflict,
             format!(
-                "the transaction lost against others {}; these changed under it: {keys}. Nothing was written: \
-                 try again, or make fewer transactions meet at these keys",
-                self.so_far()
+                "the transaction lost against others {}; {}. Nothing was written: try again, or make fewer \
+                 transactions meet at these keys",
+                self.so_far(),
+                conflict.what_changed()
             ),
         )
     }

@@ -41,6 +41,7 @@ use super::conflict::{Conflict, Findings, Verdict};
 use super::leases::Leases;
 use super::lock::lock;
 use super::plan::{Committed, Plan, questions};
+use super::slot_set::SlotSet;
 use super::view::Start;
 use super::write_set::WriteSet;
 use formation::{Group, Shape, Unit};
@@ -82,6 +83,9 @@ struct State {
     is_watched: bool,
     /// How many of the next requests are formed with care.
     careful: u32,
+    /// Tables of which the catalogue was not as expected, in this time of care: a program that does not declare an index
+    /// goes on to expect it, and others are not to be refused with it.
+    distrusted: SlotSet,
     /// The server takes no nested transactions.
     refuses_nested: bool,
     /// Whether the rows of the cache follow the store at this moment.
@@ -413,7 +417,7 @@ impl Engine {
         let is_large = weight.ops > self.limits.alone_ops() || weight.bytes > self.limits.bytes / 2;
         if is_large {
             let members = std::slice::from_ref(attempt);
-            let asked = questions(members, self.limits.alone_ops());
+            let asked = questions(members, &[], self.limits.alone_ops());
             Plan::alone(members, &Committed::default(), self.limits, &asked)?;
         }
         Ok(is_large)
@@ -459,30 +463,37 @@ impl Engine {
         let nests = !state.refuses_nested && limits.ops >= 32;
         let joins = state.careful == 0;
         let units = if joins || !nests { 1 } else { limits.units() };
-        Shape { limits, units, joins, merges: self.sequencer.merges }
+        let distrusted = if units > 1 { state.distrusted.clone() } else { SlotSet::default() };
+        Shape { limits, units, joins, merges: self.sequencer.merges, distrusted }
     }
 
-    /// Finds out what it means for the members of a unit that it was refused: those that are not to blame wait again, and
-    /// the others are returned.
+    /// Finds out what it means for the members of a unit that it was refused, or was not even tried: those that are not to
+    /// blame wait again, and the others are returned.
     fn refuse(
         &self,
         state: &mut State,
         unit: &Unit,
         committed: &Committed,
         findings: &Findings,
+        is_tried: bool,
     ) -> Vec<(u64, Result<Outcome>)> {
         let alone = unit.numbers.len() == 1;
         let mut unchanged = Vec::new();
         let mut failed = Vec::new();
         for (number, attempt) in unit.numbers.iter().zip(&unit.attempts) {
-            match findings.verdict(attempt, committed, alone) {
+            let verdict = if is_tried || findings.contradict(attempt) {
+                findings.verdict(attempt, committed, alone)
+            } else {
+                Verdict::Unchanged
+            };
+            match verdict {
                 Verdict::Unchanged => unchanged.push(*number),
                 Verdict::Violated(error) => failed.push((*number, Err(error))),
                 Verdict::Changed(conflict) => failed.push((*number, Ok(Outcome::Conflict(conflict)))),
             }
         }
         // If nobody is to blame, each has to show what becomes of it alone.
-        state.order.put_back(&unchanged, failed.is_empty());
+        state.order.put_back(&unchanged, failed.is_empty() && is_tried);
         failed
     }
 
@@ -514,7 +525,13 @@ impl Engine {
                         Verdicts::Applied => state.order.commit(&unit.numbers, revision),
                         Verdicts::Refused(findings) => {
                             disturbed = true;
-                            failed.extend(self.refuse(state, unit, &group.committed, &findings));
+                            failed.extend(self.refuse(state, unit, &group.committed, &findings, true));
+                        }
+                        Verdicts::Untried(findings) => {
+                            disturbed = true;
+                            let schemas = findings.contradicted(&group.common);
+                            state.distrusted.extend(schemas.map(|schema| schema.slot));
+                            failed.extend(self.refuse(state, unit, &group.committed, &findings, false));
                         }
                     }
                 }
@@ -523,6 +540,9 @@ impl Engine {
                     state.careful = CAREFUL_REQUESTS;
                 } else if !disturbed {
                     state.careful = state.careful.saturating_sub(1);
+                    if state.careful == 0 {
+                        state.distrusted = SlotSet::default();
+                    }
                 }
             }
             Settled::NotApplied(error) if error.is_transient() => {

@@ -18,9 +18,9 @@ use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
 
 use crate::engine::Limits;
-use crate::engine::attempt::Attempt;
+use crate::engine::attempt::{Attempt, SchemaGuard};
 use crate::engine::bounds::Bounds;
-use crate::engine::plan::{Committed, LANE_BYTES};
+use crate::engine::plan::{Committed, LANE_BYTES, common_schemas};
 use crate::engine::read_set::{Mark, RangeRead};
 use crate::engine::slot_set::SlotSet;
 
@@ -31,6 +31,8 @@ use super::order::{Member, Order, Place};
 pub(in crate::engine) struct Group {
     pub(in crate::engine) units: Vec<Unit>,
     pub(in crate::engine) committed: Committed,
+    /// Guards of the catalogue that stand before all units, if there are several.
+    pub(in crate::engine) common: Vec<SchemaGuard>,
     /// The first of its members' deadlines.
     pub(in crate::engine) deadline: Instant,
     /// The last one.
@@ -55,7 +57,7 @@ pub(in crate::engine) struct Unit {
 }
 
 /// How groups are formed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub(super) limits: Limits,
     /// How many units a group may have.
@@ -64,6 +66,8 @@ pub(super) struct Shape {
     pub(super) joins: bool,
     /// Whether members that meet at keys may be one unit.
     pub(super) merges: bool,
+    /// Tables whose guards of the catalogue stay with their units.
+    pub(super) distrusted: SlotSet,
 }
 
 impl Shape {
@@ -179,10 +183,10 @@ impl Order {
         }
         let units: Vec<Vec<u64>> = formation.units.into_iter().map(|unit| unit.numbers).collect();
         let asks = !shape.joins || units.iter().map(Vec::len).sum::<usize>() == 1;
-        self.depart(units, asks)
+        self.depart(units, asks, &shape.distrusted)
     }
 
-    fn depart(&mut self, units: Vec<Vec<u64>>, asks: bool) -> Option<Group> {
+    fn depart(&mut self, units: Vec<Vec<u64>>, asks: bool, distrusted: &SlotSet) -> Option<Group> {
         let (mut deadline, mut latest) = (None, None);
         let mut departing = Vec::new();
         for mut numbers in units.into_iter().filter(|numbers| !numbers.is_empty()) {
@@ -198,7 +202,13 @@ impl Order {
         }
         let attempts = departing.iter().flat_map(|unit| unit.attempts.iter().map(AsRef::as_ref));
         let committed = self.committed(attempts);
-        Some(Group { units: departing, committed, deadline: deadline?, latest: latest?, asks })
+        let common = if departing.len() > 1 {
+            let attempts = departing.iter().flat_map(|unit| unit.attempts.iter().map(AsRef::as_ref));
+            common_schemas(attempts, distrusted)
+        } else {
+            Vec::new()
+        };
+        Some(Group { units: departing, committed, common, deadline: deadline?, latest: latest?, asks })
     }
 }
 
@@ -422,7 +432,7 @@ mod tests {
     use txetcd_client::{Error, error::Kind};
 
     use super::*;
-    use crate::engine::attempt::{SchemaGuard, Source};
+    use crate::engine::attempt::Source;
     use crate::engine::bookkeeping::{CATALOGUE, slot_of};
     use crate::engine::leases::Leases;
     use crate::engine::naming::Dangling;
@@ -593,7 +603,7 @@ mod tests {
                     }
                 }
                 let budget = if shape.units == 1 { LIMITS.alone_ops() } else { LIMITS.unit_ops() };
-                let plan = Plan::of(&unit.attempts, &group.committed, budget).expect("it fits");
+                let plan = Plan::of(&unit.attempts, &group.committed, budget, &[]).expect("it fits");
                 assert!(plan.txn.op_count().max(plan.generations.len()) <= budget);
             }
             let bytes =
@@ -658,7 +668,13 @@ mod tests {
                 (0..world.rng.u8(..many)).for_each(|_| world.accept());
                 let joins = world.rng.bool();
                 let units = if joins || world.rng.u8(..4) == 0 { 1 } else { 4 };
-                let shape = Shape { limits: LIMITS, units, joins, merges: world.rng.u8(..4) != 0 };
+                let shape = Shape {
+                    limits: LIMITS,
+                    units,
+                    joins,
+                    merges: world.rng.u8(..4) != 0,
+                    distrusted: SlotSet::default(),
+                };
                 let before = under_way.iter().flat_map(|group| &group.units).flat_map(|unit| &unit.numbers);
                 let before: BTreeSet<u64> = before.copied().collect();
                 match world.order.form(&shape) {
