@@ -114,10 +114,14 @@ impl Attempts {
     }
 
     fn so_far(&self) -> String {
+        let attempts = match self.made {
+            1 => "one attempt".to_owned(),
+            made => format!("{made} attempts"),
+        };
         if self.was_last() {
-            format!("in {} attempts", self.made)
+            format!("in {attempts}")
         } else {
-            format!("within {:?}, in {} attempts", self.policy.timeout, self.made)
+            format!("within {:?}, in {attempts}", self.policy.timeout)
         }
     }
 
@@ -131,5 +135,19 @@ impl Attempts {
                 conflict.what_changed()
             ),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_how_often_it_was_tried() {
+        for (most, says) in [(1, "in one attempt:"), (2, "in 2 attempts:")] {
+            let mut attempts = Policy { max_attempts: Some(most), ..Policy::default() }.start();
+            let error = (0..most).find_map(|_| attempts.again_after_compaction().err()).expect("an end");
+            assert!(error.to_string().contains(says), "{error}");
+        }
     }
 }
