@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use tokio::sync::Barrier;
 use tracing_subscriber::fmt::format::FmtSpan;
 use txetcd::{Database, DatabaseBuilder, Error, Persist, embedded};
 
@@ -114,6 +115,39 @@ async fn spans_and_events_tell_of_conflicts_by_key_and_of_no_value() {
     assert_eq!(lines(&log, &["close", "transaction{kind=\"write\" revision=", end]), 1, "{log}");
     assert_eq!(lines(&log, &["close", "group{transactions=1 units=1 refused=1 revision="]), 1, "{log}");
     assert!(!log.contains(SECRET), "{log}");
+}
+
+#[tokio::test]
+async fn a_group_of_which_no_unit_was_looked_at_is_told_as_refused() {
+    let store = memory();
+    let [db, other] = [connect(&store).await, connect(&store).await];
+    let notes = Note::table();
+    // Two are sent together after `other` has changed a row of each, or what both expect of the catalogue.
+    let together = async |catalogue: bool| {
+        let (ready, runs) = (Barrier::new(2), AtomicU32::new(0));
+        let put = async |id: u32| {
+            db.write(async |txn| {
+                notes.get(txn, &id).await?;
+                if runs.fetch_add(1, Ordering::SeqCst) < 2 {
+                    if catalogue {
+                        other.client().put([0, 0, 0, 1], "none").await?;
+                    } else {
+                        other.write(async |txn| notes.put(txn, &Note { id, text: String::new() })).await?;
+                    }
+                    ready.wait().await;
+                }
+                notes.put(txn, &Note { id, text: String::new() })
+            })
+            .await
+        };
+        tokio::join!(put(1), put(2))
+    };
+    let (first, second) = together(false).await;
+    first.and(second).unwrap();
+    let (first, second) = together(true).await;
+    assert!(first.is_err() && second.is_err(), "nobody knows what is expected of the table");
+    let log = logged();
+    assert_eq!(lines(&log, &["close", "group{transactions=2 units=2 refused=2 revision="]), 1, "{log}");
 }
 
 #[tokio::test]

@@ -95,6 +95,11 @@ impl Attempt {
         Some(absence.violated(key, &self.tables))
     }
 
+    /// Its guards of the catalogue, but for these.
+    pub(crate) fn schemas_beside(&self, common: &[SchemaGuard]) -> impl Iterator<Item = &SchemaGuard> {
+        self.schemas.iter().filter(|schema| !common.contains(schema))
+    }
+
     /// The keys that must be there, or absent, though they were not read.
     pub(crate) fn required(&self) -> impl Iterator<Item = &[u8]> {
         let absent = self.writes.absent().map(|(key, _)| key);

@@ -50,6 +50,8 @@ pub(crate) enum Settled {
         /// For each unit.
         verdicts: Vec<Verdicts>,
     },
+    /// No unit was looked at: guards before all of them did not hold.
+    Untried { revision: i64, findings: Findings },
     /// Nothing was applied, and never will be; why it failed.
     NotApplied(Error),
     /// The lease under which a row was to be put is gone, and the program did not bring it: the row was read with it,
@@ -63,8 +65,6 @@ pub(crate) enum Settled {
 pub(crate) enum Verdicts {
     Applied,
     Refused(Findings),
-    /// It was not looked at: something before all units did not hold.
-    Untried(Arc<Findings>),
 }
 
 /// What happened to one request.
@@ -224,22 +224,19 @@ impl Engine {
     /// What an answer says of a request that was refused; on a lane that was as expected, if it was on one.
     async fn refused(&self, asked: Asked, response: TxnResponse, group: &Group) -> Settled {
         let revision = response.revision();
-        let verdicts = match (asked, &*group.units) {
-            (Asked::Flat(questions), _) => vec![Verdicts::Refused(findings(revision, questions, response))],
-            (Asked::Later, [only]) => {
-                let found = self.ask(self.questions(&only.attempts), group.deadline).await;
-                vec![Verdicts::Refused(found)]
+        let findings = match (asked, &*group.units) {
+            (Asked::Flat(questions), _) => findings(revision, questions, response),
+            (Asked::Later, [only]) => self.ask(self.questions(&only.attempts), group.deadline).await,
+            _ => {
+                let findings = findings(revision, schema_questions(&group.common).collect(), response);
+                return if findings.contradicted(&group.common).next().is_some() {
+                    Settled::Untried { revision, findings }
+                } else {
+                    Settled::NotApplied(super::snapshot::unexpected_answer())
+                };
             }
-            (Asked::Nested(units), _) => {
-                let found = Arc::new(findings(revision, schema_questions(&group.common).collect(), response));
-                if found.contradicted(&group.common).next().is_none() {
-                    return Settled::NotApplied(super::snapshot::unexpected_answer());
-                }
-                units.iter().map(|_| Verdicts::Untried(found.clone())).collect()
-            }
-            (Asked::Later, _) => return Settled::NotApplied(super::snapshot::unexpected_answer()),
         };
-        Settled::Done { revision, is_own: false, verdicts }
+        Settled::Done { revision, is_own: false, verdicts: vec![Verdicts::Refused(findings)] }
     }
 
     /// What has to be known of a unit that was refused, if it can be known: else its members read anew.
@@ -402,7 +399,8 @@ impl Asked {
                 Verdicts::Applied
             } else {
                 let answers = answer.into_responses().into_iter().map(rows).collect();
-                Verdicts::Refused(Findings::of_unit(revision, inquiry, answers, &group.common))
+                let Group { common, committed, .. } = group;
+                Verdicts::Refused(Findings::of_unit(revision, inquiry, answers, common, committed))
             }
         };
         let verdicts = answers.into_iter().zip(asked).map(verdict).collect();

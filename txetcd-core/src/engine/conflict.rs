@@ -49,8 +49,9 @@ pub(crate) struct Doubt {
 pub(crate) enum Inquiry {
     /// The store is asked, in the same request.
     Store(Vec<Question>),
-    /// The cache will tell: nothing is asked, which would be work for the store even if the unit is applied.
-    Cache(Doubtful),
+    /// The cache will tell: nothing is asked, which would be work for the store even if the unit is applied. It is about what
+    /// this member has read.
+    Cache(Arc<Attempt>),
 }
 
 /// The beginning of a range.
@@ -137,12 +138,15 @@ impl Findings {
         inquiry: Inquiry,
         answers: Vec<Vec<KeyValue>>,
         common: &[SchemaGuard],
+        committed: &Committed,
     ) -> Self {
         let mut findings = match inquiry {
             Inquiry::Store(questions) => Self::new(revision, questions, answers),
-            Inquiry::Cache(doubtful) => {
-                Self { revision: Some(revision), doubtful: Some(doubtful), ..Self::default() }
-            }
+            Inquiry::Cache(reader) => Self {
+                revision: Some(revision),
+                doubtful: Some(doubtful(&reader, committed)),
+                ..Self::default()
+            },
         };
         findings.schemas.extend(common.iter().map(|schema| (schema.slot, schema.mod_revision)));
         findings
@@ -153,13 +157,12 @@ impl Findings {
         self.contradicted(&attempt.schemas).next().is_some()
     }
 
-    /// Those of these guards that are known not to hold.
-    pub(crate) fn contradicted<'a>(
-        &'a self,
-        schemas: &'a [SchemaGuard],
-    ) -> impl Iterator<Item = &'a SchemaGuard> {
-        let is = |schema: &SchemaGuard| self.schemas.get(&schema.slot);
-        schemas.iter().filter(move |schema| is(schema).is_some_and(|now| *now != schema.mod_revision))
+    /// The slots of those of these guards that are known not to hold, and the revisions at which the catalogue's rows are.
+    pub(crate) fn contradicted(&self, schemas: &[SchemaGuard]) -> impl Iterator<Item = (u16, i64)> {
+        let now = |schema: &SchemaGuard| {
+            self.schemas.get(&schema.slot).filter(|now| **now != schema.mod_revision).copied()
+        };
+        schemas.iter().filter_map(move |schema| Some((schema.slot, now(schema)?)))
     }
 
     /// What the refusal means for an attempt that was planned alone, or together with others.
@@ -179,16 +182,10 @@ impl Findings {
             is_local: false,
         };
         // Whether the answer to every question is known.
-        let mut complete = true;
-        for schema in &attempt.schemas {
-            match self.schemas.get(&schema.slot) {
-                Some(now) if *now == schema.mod_revision => {}
-                Some(now) => {
-                    conflict.change(&catalogue_key(schema.slot), tables, *now);
-                    conflict.schemas.extend(tables.iter().filter(|(slot, _)| *slot == schema.slot));
-                }
-                None => complete = false,
-            }
+        let mut complete = attempt.schemas.iter().all(|schema| self.schemas.contains_key(&schema.slot));
+        for (changed, now) in self.contradicted(&attempt.schemas) {
+            conflict.change(&catalogue_key(changed), tables, now);
+            conflict.schemas.extend(tables.iter().filter(|(slot, _)| *slot == changed));
         }
         for (key, read) in &reads.keys {
             // What another one of the plan was about to write is as good as that one.
@@ -267,11 +264,12 @@ impl Inquiry {
         committed: &Committed,
         budget: usize,
     ) -> Self {
-        let read = members.iter().map(|attempt| read_in_cache(attempt, common, committed));
-        let read: Option<Vec<Vec<Doubt>>> = read.collect();
-        let mut read = read.into_iter().flatten().filter(|read| !read.is_empty());
-        match (read.next(), read.next()) {
-            (Some(only), None) => Self::Cache(only.into()),
+        let is_stored = |mark: &Mark| settled(*mark, committed).is_some();
+        let mut readers = members.iter().filter(|attempt| attempt.reads.keys.values().any(is_stored));
+        match (readers.next(), readers.next()) {
+            (Some(only), None) if members.iter().all(|attempt| follows_cache(attempt, common)) => {
+                Self::Cache(only.clone())
+            }
             _ => Self::Store(questions(members, common, budget)),
         }
     }
@@ -284,20 +282,24 @@ impl Inquiry {
     }
 }
 
-/// The stored keys that an attempt has read, if it has read them in the cache and relies on nothing else beside these guards.
-fn read_in_cache(attempt: &Attempt, common: &[SchemaGuard], committed: &Committed) -> Option<Vec<Doubt>> {
-    let Attempt { source, reads, schemas, locks, .. } = attempt;
-    let is_all = (*source == Source::Cache || reads.is_empty())
+/// Whether an attempt relies on nothing but keys that it has read in the cache, and these guards.
+fn follows_cache(attempt: &Attempt, common: &[SchemaGuard]) -> bool {
+    let Attempt { source, reads, locks, .. } = attempt;
+    (*source == Source::Cache || reads.is_empty())
         && reads.ranges.is_empty()
         && locks.is_empty()
-        && schemas.iter().all(|schema| common.contains(schema))
-        && attempt.required().all(|key| reads.keys.contains_key(key));
+        && attempt.schemas_beside(common).next().is_none()
+        && attempt.required().all(|key| reads.keys.contains_key(key))
+}
+
+/// The keys that an attempt has read, but for what others of its plan were about to write.
+fn doubtful(attempt: &Attempt, committed: &Committed) -> Doubtful {
     let doubt = |(key, mark): (&Vec<u8>, &Mark)| {
         let was = settled(*mark, committed)?.mod_revision;
-        let since = mark.writer().and_then(|writer| committed.get(&writer)).map_or(0, |revision| *revision);
+        let since = mark.writer().map_or(Some(&0), |writer| committed.get(&writer)).copied()?;
         Some(Doubt { key: key.clone(), was, since })
     };
-    is_all.then(|| reads.keys.iter().filter_map(doubt).collect())
+    attempt.reads.keys.iter().filter_map(doubt).collect()
 }
 
 impl Conflict {
@@ -646,7 +648,7 @@ mod tests {
         let committed = Committed::from_iter([(4, 55)]);
         let inquiry = inquiry(&[&reader, &follower], &committed);
         assert!(inquiry.questions().is_empty());
-        let findings = Findings::of_unit(NOW, inquiry, Vec::new(), &common);
+        let findings = Findings::of_unit(NOW, inquiry, Vec::new(), &common, &committed);
         assert!(matches!(findings.verdict(&follower, &committed, false), Verdict::Unchanged));
         let Verdict::Changed(conflict) = findings.verdict(&reader, &committed, false) else {
             panic!("changed")

@@ -98,8 +98,7 @@ impl Plan {
                     ),
                 ));
             }
-            let own = attempt.schemas.iter().filter(|schema| !common.contains(schema));
-            let new = own.filter(|schema| schemas.insert(**schema));
+            let new = attempt.schemas_beside(common).filter(|schema| schemas.insert(**schema));
             let new = new.map(|schema| schema.compare()).collect::<Vec<_>>();
             add_guards(&mut guarded, attempt, committed, budget.saturating_sub(locks + new.len()))?;
             guarded.extend(new);
@@ -432,8 +431,8 @@ pub(crate) fn common_schemas<'a>(
     distrusted: &SlotSet,
 ) -> Vec<SchemaGuard> {
     let mut common: Vec<SchemaGuard> = Vec::new();
-    let trusted = |schema: &&SchemaGuard| distrusted.iter().all(|slot| slot != schema.slot);
-    for schema in attempts.flat_map(|attempt| &attempt.schemas).filter(trusted) {
+    let schemas = attempts.flat_map(|attempt| &attempt.schemas);
+    for schema in schemas.filter(|schema| !distrusted.contains(schema.slot)) {
         match common.iter().position(|other| other.slot == schema.slot) {
             Some(place) => common[place] = common[place].max(*schema),
             None if common.len() < COMMON_SCHEMAS => common.push(*schema),
@@ -443,8 +442,8 @@ pub(crate) fn common_schemas<'a>(
     common
 }
 
-/// What has to be known if a unit is refused. First what ends a transaction: a lock that is lost, a schema that changed,
-/// and what was inserted and is there.
+/// What has to be known if a unit is refused, behind guards that are common to all units. First what ends a transaction: a lock
+/// that is lost, a schema that changed, and what was inserted and is there.
 pub(crate) fn questions(members: &[Arc<Attempt>], common: &[SchemaGuard], budget: usize) -> Vec<Question> {
     let mut bytes = PREFETCH_BYTES;
     let mut fits = |size: usize| {
@@ -454,7 +453,7 @@ pub(crate) fn questions(members: &[Arc<Attempt>], common: &[SchemaGuard], budget
     };
     let members = || members.iter().map(AsRef::as_ref);
     let locks = members().flat_map(|attempt: &Attempt| attempt.locks.iter().cloned().map(Question::Held));
-    let schemas = members().flat_map(|attempt| &attempt.schemas).filter(|schema| !common.contains(schema));
+    let schemas = members().flat_map(|attempt| attempt.schemas_beside(common));
     let schemas: BTreeSet<u16> = schemas.map(|schema| schema.slot).collect();
     let mut questions: Vec<Question> = locks.chain(schemas.into_iter().map(Question::Schema)).collect();
     let mut asked: HashSet<&[u8]> = HashSet::default();

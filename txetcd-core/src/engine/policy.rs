@@ -1,9 +1,10 @@
 //! [`Policy`]: how often and how long a transaction is tried.
 //!
 //! An attempt is one run of the closure and one commit. After a conflict the closure runs again on what the
-//! failed commit brought with it, or on the cache once it has changed. Every other time there is a pause before, with jitter, which begins with the
-//! time that a commit takes and grows, so that contenders get out of each other's way; the attempt after it may
-//! start from stale rows, and then its commit brings the new ones for the next attempt, which follows at once.
+//! failed commit brought with it, or on the cache once it has changed. Every other time there is a pause before,
+//! with jitter, which begins with the time that a commit takes and grows, so that contenders get out of each
+//! other's way; the attempt after it may start from stale rows, and then its commit brings the new ones for the
+//! next attempt, which follows at once.
 //! The deadline and the attempt limit end in `is_conflict`.
 
 use std::time::Duration;

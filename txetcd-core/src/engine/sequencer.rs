@@ -463,8 +463,7 @@ impl Engine {
         let nests = !state.refuses_nested && limits.ops >= 32;
         let joins = state.careful == 0;
         let units = if joins || !nests { 1 } else { limits.units() };
-        let distrusted = if units > 1 { state.distrusted.clone() } else { SlotSet::default() };
-        Shape { limits, units, joins, merges: self.sequencer.merges, distrusted }
+        Shape { limits, units, joins, merges: self.sequencer.merges, distrusted: state.distrusted.clone() }
     }
 
     /// Finds out what it means for the members of a unit that it was refused, or was not even tried: those that are not to
@@ -527,12 +526,6 @@ impl Engine {
                             disturbed = true;
                             failed.extend(self.refuse(state, unit, &group.committed, &findings, true));
                         }
-                        Verdicts::Untried(findings) => {
-                            disturbed = true;
-                            let schemas = findings.contradicted(&group.common);
-                            state.distrusted.extend(schemas.map(|schema| schema.slot));
-                            failed.extend(self.refuse(state, unit, &group.committed, &findings, false));
-                        }
                     }
                 }
                 state.order.fail(failed);
@@ -544,6 +537,15 @@ impl Engine {
                         state.distrusted = SlotSet::default();
                     }
                 }
+            }
+            Settled::Untried { findings, .. } => {
+                state.careful = CAREFUL_REQUESTS;
+                state.distrusted.extend(findings.contradicted(&group.common).map(|(slot, _)| slot));
+                let mut failed = Vec::new();
+                for unit in &group.units {
+                    failed.extend(self.refuse(state, unit, &group.committed, &findings, false));
+                }
+                state.order.fail(failed);
             }
             Settled::NotApplied(error) if error.is_transient() => {
                 state.order.put_back(&numbers, false);

@@ -10,6 +10,10 @@ impl SlotSet {
         self.0.len()
     }
 
+    pub(crate) fn contains(&self, slot: u16) -> bool {
+        self.0.contains(&slot)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
         self.0.iter().copied()
     }
@@ -18,7 +22,7 @@ impl SlotSet {
 impl Extend<u16> for SlotSet {
     fn extend<I: IntoIterator<Item = u16>>(&mut self, slots: I) {
         for slot in slots {
-            if !self.0.contains(&slot) {
+            if !self.contains(slot) {
                 self.0.push(slot);
             }
         }

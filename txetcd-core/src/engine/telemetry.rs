@@ -171,6 +171,10 @@ impl Engine {
                 let refused = verdicts.iter().filter(|verdict| matches!(verdict, Verdicts::Refused(_)));
                 span.record("refused", refused.count()).record("revision", *revision);
             }
+            Settled::Untried { revision, .. } => {
+                self.telemetry.answered(transactions);
+                span.record("refused", group.units.len()).record("revision", *revision);
+            }
             Settled::NotApplied(error) | Settled::Unknown(error) => {
                 span.record("error", tracing::field::display(error));
             }

@@ -200,14 +200,9 @@ impl Order {
             }
             departing.push(Unit { numbers, attempts });
         }
-        let attempts = departing.iter().flat_map(|unit| unit.attempts.iter().map(AsRef::as_ref));
-        let committed = self.committed(attempts);
-        let common = if departing.len() > 1 {
-            let attempts = departing.iter().flat_map(|unit| unit.attempts.iter().map(AsRef::as_ref));
-            common_schemas(attempts, distrusted)
-        } else {
-            Vec::new()
-        };
+        let attempts = || departing.iter().flat_map(|unit| unit.attempts.iter().map(AsRef::as_ref));
+        let committed = self.committed(attempts());
+        let common = if departing.len() > 1 { common_schemas(attempts(), distrusted) } else { Vec::new() };
         Some(Group { units: departing, committed, common, deadline: deadline?, latest: latest?, asks })
     }
 }
