@@ -151,6 +151,57 @@ async fn no_attempt_sees_together_what_never_was_together() {
     }
 }
 
+// One thread, so that all have finished before anything is sent.
+#[tokio::test]
+async fn nothing_is_seen_without_what_comes_before_it() {
+    #[derive(Clone, Copy, Debug)]
+    enum Meets {
+        WritesWhatItWrites,
+        WritesWhatItRead,
+        WritesWhereItScanned,
+        WritesWhatOneAfterItWrites,
+    }
+    for meets in [
+        Meets::WritesWhatItWrites,
+        Meets::WritesWhatItRead,
+        Meets::WritesWhereItScanned,
+        Meets::WritesWhatOneAfterItWrites,
+    ] {
+        let (store, accounts) = (Store::cached(), Account::table());
+        let db = store.connect().await;
+        until_cached(&db, 1).await;
+        // The first one reads the store, so that nobody sees what it writes before it is committed.
+        let first = db.begin().await.unwrap();
+        match meets {
+            Meets::WritesWhatItWrites | Meets::WritesWhatOneAfterItWrites => {
+                accounts.get(&first, &9).await.unwrap();
+                accounts.put(&first, &account(1)).unwrap();
+            }
+            Meets::WritesWhatItRead => drop(accounts.get(&first, &1).await.unwrap()),
+            Meets::WritesWhereItScanned => drop(accounts.all(&first).collect().await.unwrap()),
+        }
+        accounts.put(&first, &Account { id: 2, balance: 2 }).unwrap();
+        // The others come after it, since they write the first account.
+        let put = async |balance| db.write(async |txn| accounts.put(txn, &Account { id: 1, balance })).await;
+        let second = async {
+            if let Meets::WritesWhatOneAfterItWrites = meets {
+                tokio::try_join!(put(4), put(5)).map(drop)
+            } else {
+                put(5).await
+            }
+        };
+        let look = db.write(async |txn| {
+            let (one, two) = tokio::try_join!(accounts.get(txn, &1), accounts.get(txn, &2))?;
+            let seen = (one.map_or(0, |it| it.balance), two.map_or(0, |it| it.balance));
+            assert!(seen.0 < 4 || seen.1 == 2, "{seen:?} never was, {meets:?}");
+            Ok::<_, Error>(seen)
+        });
+        let (first, second, seen) = tokio::join!(first.commit(), second, look);
+        assert!(first.is_ok() && second.is_ok(), "{meets:?}: {first:?}, {second:?}");
+        assert_eq!(seen.unwrap(), (5, 2), "{meets:?}");
+    }
+}
+
 stores! {
     async fn very_many_increments_at_once_all_count(store) {
         let db = store.builder().transaction_timeout(LONG).connect().await.unwrap();

@@ -24,6 +24,7 @@ use crate::engine::plan::Committed;
 use crate::engine::read_set::{Mark, RangeRead, provisional};
 use crate::engine::write_set::Own;
 
+use super::hidden::Hidden;
 use super::numbers::{Fate, Numbers};
 use super::written_keys::{Writer, Writers, WrittenKeys};
 
@@ -43,6 +44,8 @@ pub(super) struct Order {
     pub(super) numbers: Numbers,
     pub(super) cache: Cache,
     in_flight: usize,
+    /// Those members that have no versions.
+    hidden: Hidden,
     /// The newest revisions that are commits of this process, and changed nothing in cached rows that is no version.
     own_revisions: BTreeSet<i64>,
     /// What was made of keys, and is about to be.
@@ -139,8 +142,9 @@ impl Order {
             self.numbers.forget_before(oldest.unwrap_or(number));
         }
         let versions = (after.is_empty() && self.is_readable(&attempt)).then(|| versions(&attempt, number));
-        if let Some(versions) = &versions {
-            self.cache.add(versions);
+        match &versions {
+            Some(versions) => self.cache.add(versions),
+            None => self.hidden.add(number, &attempt, &self.cache),
         }
         self.written.write(number, &attempt);
         let (since, place) = (Instant::now(), Place::Waiting);
@@ -159,8 +163,10 @@ impl Order {
     pub(super) fn restart_cache(&mut self, ranges: Arc<Ranges>) {
         self.cache.restart(ranges);
         self.ahead.clear();
-        for member in self.members.values_mut() {
+        self.hidden = Hidden::default();
+        for (number, member) in &mut self.members {
             member.versions = None;
+            self.hidden.add(*number, &member.attempt, &self.cache);
         }
         self.cache.forget();
     }
@@ -188,6 +194,9 @@ impl Order {
     fn remove(&mut self, number: u64) -> Option<Member> {
         let member = *self.members.remove(&number)?;
         self.in_flight -= usize::from(member.place == Place::InFlight);
+        if member.versions.is_none() {
+            self.hidden.remove(number, &member.attempt);
+        }
         Some(member)
     }
 
@@ -245,8 +254,7 @@ impl Order {
             && !planted(Bug::UnseenWrites)
         {
             // Who reads the cache can read that, if it is there to be read.
-            let is_readable = self.members.get(number).is_some_and(|member| member.versions.is_some());
-            let reads_it = source != Source::Store && is_readable;
+            let reads_it = source != Source::Store && !self.is_hidden(*number);
             return if reads_it { Relation::Stale(None) } else { Relation::Before(*number) };
         }
         if let Some(number) = mark.writer() {
@@ -276,7 +284,7 @@ impl Order {
     }
 
     /// Whether others may read what an attempt writes before it is committed: what they see then is a state of the
-    /// store in which it came directly after the cached rows.
+    /// store in which it came directly after the cached rows, so nothing that they do not see comes before it.
     fn is_readable(&self, attempt: &Attempt) -> bool {
         let Attempt { source, reads, writes, locks, .. } = attempt;
         let is_cached = |key: &[u8]| self.cache.covers(key) && slot_of(key) != CATALOGUE;
@@ -289,6 +297,13 @@ impl Order {
             && writes.rows().all(|(key, _)| is_cached(key))
             && writes.absent().all(|(key, _)| self.cache.has(key) == Some(false))
             && writes.present().all(|(key, _)| self.cache.has(key) == Some(true))
+            && !writes.rows().any(|(key, _)| self.hidden.meets(key))
+            && !attempt.writers().any(|writer| self.is_hidden(writer))
+    }
+
+    /// Whether nobody sees what a member is about to write.
+    fn is_hidden(&self, number: u64) -> bool {
+        self.members.get(&number).is_some_and(|member| member.versions.is_none())
     }
 
     /// Whether the cached rows are still as an attempt has read them, so that what it writes fits on them. If they have

@@ -1,0 +1,62 @@
+//! [`Hidden`]: what members have to do with of which others see nothing before they are settled.
+//!
+//! Who has to come after one of them must not be seen either: over the rows, what it writes would be a state that never
+//! was, if the other one comes about.
+
+use foldhash::HashMap;
+
+use crate::engine::attempt::Attempt;
+use crate::engine::bounds::Bounds;
+use crate::engine::cache::Cache;
+
+/// Only keys and ranges of cached tables: what others see writes nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Hidden {
+    /// How often each key is read, required or written.
+    keys: HashMap<Box<[u8]>, usize>,
+    /// The ranges that are read or cleared, and by whom.
+    ranges: Vec<(u64, Bounds)>,
+}
+
+impl Hidden {
+    pub(super) fn add(&mut self, number: u64, attempt: &Attempt, cache: &Cache) {
+        for key in keys(attempt).filter(|key| cache.covers(key)) {
+            match self.keys.get_mut(key) {
+                Some(uses) => *uses += 1,
+                None => drop(self.keys.insert(key.into(), 1)),
+            }
+        }
+        let ranges = ranges(attempt).filter(|bounds| cache.covers(&bounds.start));
+        self.ranges.extend(ranges.map(|bounds| (number, bounds.clone())));
+    }
+
+    /// One that was added is settled.
+    pub(super) fn remove(&mut self, number: u64, attempt: &Attempt) {
+        if !self.keys.is_empty() {
+            for key in keys(attempt) {
+                if let Some(uses) = self.keys.get_mut(key) {
+                    *uses -= 1;
+                    if *uses == 0 {
+                        self.keys.remove(key);
+                    }
+                }
+            }
+        }
+        self.ranges.retain(|(other, _)| *other != number);
+    }
+
+    /// Whether who writes a key now has to come after one of them.
+    pub(super) fn meets(&self, key: &[u8]) -> bool {
+        self.keys.contains_key(key) || self.ranges.iter().any(|(_, bounds)| bounds.contains(key))
+    }
+}
+
+/// The keys with which an attempt has to do, some of them twice.
+fn keys(attempt: &Attempt) -> impl Iterator<Item = &[u8]> {
+    let read = attempt.reads.keys.keys().map(Vec::as_slice);
+    read.chain(attempt.required()).chain(attempt.writes.rows().map(|(key, _)| key))
+}
+
+fn ranges(attempt: &Attempt) -> impl Iterator<Item = &Bounds> {
+    attempt.reads.ranges.iter().map(|range| &range.bounds).chain(attempt.writes.cleared())
+}
