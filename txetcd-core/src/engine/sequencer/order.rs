@@ -598,12 +598,22 @@ mod tests {
         reads
     }
 
-    /// The number of the attempt, unless it is in conflict.
+    /// Caches the key's table, which has no rows.
+    fn cache_table(order: &mut Order) {
+        let mut ranges = Ranges::default();
+        ranges.extend([Bounds::new(vec![0, 1], vec![0, 2])]);
+        order.restart_cache(Arc::new(ranges));
+        order.cache.push(Step::Replaced(1, Vec::new()));
+        order.advance();
+    }
+
+    /// The number of the attempt, if it became a member.
     fn accept(order: &mut Order, attempt: Arc<Attempt>) -> Option<u64> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let answer = oneshot::channel().0;
-        order.accept(attempt, Leases::default(), deadline, Weight::default(), false, answer).ok()?;
-        order.members.last_key_value().map(|(number, _)| *number)
+        let accepted = order.accept(attempt, Leases::default(), deadline, Weight::default(), false, answer);
+        let is_member = matches!(accepted, Ok(Accepted::Member));
+        order.members.last_key_value().map(|(number, _)| *number).filter(|_| is_member)
     }
 
     #[test]
@@ -640,13 +650,31 @@ mod tests {
     }
 
     #[test]
+    fn who_relies_on_what_others_do_not_see_any_more_is_not_seen_either() {
+        const OTHER: [u8; 3] = [0, 1, 2];
+        let mut order = Order::default();
+        cache_table(&mut order);
+        let accept_other = |order: &mut Order, reads: ReadSet| {
+            let mut writes = WriteSet::default();
+            writes.put(OTHER.to_vec(), NewRow::unindexed(Vec::new()));
+            accept(order, attempt(reads, writes)).expect("a number")
+        };
+        let first = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
+        assert_eq!(order.cache.has(&KEY), Some(true));
+        cache_table(&mut order);
+        let second = accept_other(&mut order, reads(provisional(first)));
+        let third = accept_other(&mut order, ReadSet::default());
+        assert_eq!([&KEY, &OTHER].map(|key| order.cache.has(key)), [Some(false); 2]);
+        // Once they are settled, nobody has to come after them.
+        order.commit(&[first, second, third], 5);
+        accept_other(&mut order, ReadSet::default());
+        assert_eq!(order.cache.has(&OTHER), Some(true));
+    }
+
+    #[test]
     fn what_one_that_is_no_version_has_replaced_is_not_taken_for_the_newest() {
         let mut order = Order::default();
-        let mut ranges = Ranges::default();
-        ranges.extend([Bounds::new(vec![0, 1], vec![0, 2])]);
-        order.restart_cache(Arc::new(ranges));
-        order.cache.push(Step::Replaced(1, Vec::new()));
-        order.advance();
+        cache_table(&mut order);
         let version = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
         assert_eq!(order.cache.has(&KEY), Some(true), "others can read it");
         let mixed = Attempt {
