@@ -60,3 +60,44 @@ fn keys(attempt: &Attempt) -> impl Iterator<Item = &[u8]> {
 fn ranges(attempt: &Attempt) -> impl Iterator<Item = &Bounds> {
     attempt.reads.ranges.iter().map(|range| &range.bounds).chain(attempt.writes.cleared())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::cache::ranges::Ranges;
+    use crate::engine::naming::Dangling;
+    use crate::engine::read_set::{Mark, ReadSet};
+    use crate::engine::write_set::{NewRow, WriteSet};
+
+    fn key(slot: u8, n: u8) -> Vec<u8> {
+        vec![0, slot, n]
+    }
+
+    #[test]
+    fn whatever_one_has_to_do_with_is_met_until_it_is_settled() {
+        let (mut cache, mut ranges) = (Cache::default(), Ranges::default());
+        ranges.extend([Bounds::slot(1)]);
+        cache.restart(Arc::new(ranges));
+        let (mut reads, mut writes) = (ReadSet::default(), WriteSet::default());
+        reads.add_key(key(1, 1), Mark::ABSENT);
+        reads.add_range(Bounds::new(key(1, 2), key(1, 3)), BTreeMap::new());
+        writes.require_present(key(1, 3), Dangling { row: key(1, 1), field: "boss" });
+        writes.clear(Bounds::new(key(1, 4), key(1, 5)));
+        writes.put(key(1, 5), NewRow::unindexed(Vec::new()));
+        writes.put(key(2, 5), NewRow::unindexed(Vec::new()));
+        let attempt = Attempt::of(reads, writes);
+        let mut hidden = Hidden::default();
+        let met = |hidden: &Hidden| (0..8).filter(|n| hidden.meets(&key(1, *n))).collect::<Vec<_>>();
+        hidden.add(7, &attempt, &cache);
+        hidden.add(8, &attempt, &cache);
+        assert!(!hidden.meets(&key(2, 5)), "others do not see that table in any case");
+        for number in [7, 8] {
+            assert_eq!(met(&hidden), [1, 2, 3, 4, 5]);
+            hidden.remove(number, &attempt);
+        }
+        assert!(hidden.keys.is_empty() && hidden.ranges.is_empty(), "{hidden:?}");
+    }
+}
