@@ -51,7 +51,7 @@ use order::{Accepted, Order};
 /// How long a transaction waits at most for the answer to another request before it leaves with one of its own.
 const PATIENCE: Duration = Duration::from_millis(5);
 /// The same while requests are formed with care: the more of them are under way, the more disturb each other.
-const CAREFUL_PATIENCE: Duration = Duration::from_millis(10);
+const CAREFUL_PATIENCE: Duration = Duration::from_millis(20);
 /// How many transactions have to wait for another request to leave at once.
 const ENOUGH: usize = 48;
 /// How many requests leave because there is enough to send, unless they are formed with care.
