@@ -15,7 +15,7 @@ use crate::phantoms::{MANY, disturbed, sum};
 use crate::store::{Account, Store, User, user};
 use futures_util::future::{join_all, try_join_all};
 use futures_util::{StreamExt as _, poll};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Barrier;
 use tokio::time::Instant;
 use txetcd::{Change, Database, Error, KeySet, Persist, WriteTxn, embedded};
@@ -111,10 +111,14 @@ async fn a_commit_that_is_held_does_not_keep_the_copy_back() {
 #[test]
 fn a_runtime_that_is_gone_leaves_no_commit_waiting() {
     let store = Store::memory();
-    let runtime = Runtime::new().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let db = runtime.block_on(async {
         let db = store.connect().await;
         add(&db, 1).await.unwrap();
+        // Who has sent it looks for more a few times, and would take what comes.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
         db
     });
     let put = async || db.write(async |txn| Account::table().put(txn, &Account { id: 1, balance: 7 })).await;

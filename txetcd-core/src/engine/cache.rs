@@ -58,6 +58,8 @@ pub(crate) struct Cache {
     floor: i64,
     /// One that they should have reached, so that this process sees what it has committed.
     awaited: i64,
+    /// The newest one in which this process has committed to them what is no version: it belongs under later versions.
+    unversioned: i64,
     /// What the rows have to go through next.
     pending: VecDeque<Step>,
     bytes: Bytes,
@@ -212,6 +214,7 @@ impl Cache {
     /// version.
     pub(crate) fn wait_for(&mut self, revision: i64) {
         self.awaited = self.awaited.max(revision);
+        self.unversioned = self.unversioned.max(revision);
     }
 
     /// Waits no longer for what this process has written: perhaps it has changed nothing.
@@ -219,10 +222,12 @@ impl Cache {
         self.awaited = 0;
     }
 
-    /// Whether versions can lie over the rows: they must not keep them from going on for long.
+    /// Whether versions can lie over the rows: they must not keep them from going on for long, and the rows must have what
+    /// came before.
     pub(crate) fn takes_versions(&self) -> bool {
         let is_replaced = matches!(self.pending.front(), Some(Step::Replaced(..)));
-        self.rows.is_some() && !is_replaced && self.pending.len() < MOST_PENDING
+        let has_all = self.revision().is_some_and(|revision| revision >= self.unversioned);
+        has_all && !is_replaced && self.pending.len() < MOST_PENDING
     }
 
     pub(crate) fn push(&mut self, step: Step) {

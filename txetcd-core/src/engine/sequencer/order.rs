@@ -44,7 +44,7 @@ pub(super) struct Order {
     pub(super) numbers: Numbers,
     pub(super) cache: Cache,
     in_flight: usize,
-    /// Those members that have no versions.
+    /// With what members have to do that have no versions.
     hidden: Hidden,
     /// The newest revisions that are commits of this process, and changed nothing in cached rows that is no version.
     own_revisions: BTreeSet<i64>,
@@ -284,7 +284,7 @@ impl Order {
     }
 
     /// Whether others may read what an attempt writes before it is committed: what they see then is a state of the
-    /// store in which it came directly after the cached rows, so nothing that they do not see comes before it.
+    /// store in which it came directly after the cached rows. So no member whose writes others do not see comes before it.
     fn is_readable(&self, attempt: &Attempt) -> bool {
         let Attempt { source, reads, writes, locks, .. } = attempt;
         let is_cached = |key: &[u8]| self.cache.covers(key) && slot_of(key) != CATALOGUE;
@@ -571,7 +571,10 @@ fn versions(attempt: &Attempt, number: u64) -> Versions {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
     use std::time::Duration;
+
+    use fastrand::Rng;
 
     use super::*;
     use crate::engine::bounds::Bounds;
@@ -591,10 +594,14 @@ mod tests {
         writes
     }
 
+    fn put_in(mod_revision: i64) -> Mark {
+        Mark { mod_revision, lease: 0, size: 3, is_present: true }
+    }
+
     /// Reads at the key what was put in this revision.
     fn reads(mod_revision: i64) -> ReadSet {
         let mut reads = ReadSet::default();
-        reads.add_key(KEY.to_vec(), Mark { mod_revision, lease: 0, size: 3, is_present: true });
+        reads.add_key(KEY.to_vec(), put_in(mod_revision));
         reads
     }
 
@@ -649,6 +656,128 @@ mod tests {
         assert!(accept(&mut order, read_at(5)).is_some());
     }
 
+    /// One that reads the store as it is or the cached table as others see it, or one and the other, and writes something.
+    fn any_attempt(order: &Order, stored: &BTreeMap<Vec<u8>, i64>, revision: i64, rng: &mut Rng) -> Attempt {
+        let any_key = |rng: &mut Rng, slots| vec![0, rng.u8(1..=slots), rng.u8(..5)];
+        let snapshot = order.cache.snapshot().filter(|_| rng.u8(..3) != 0);
+        let slots = if rng.u8(..3) == 0 { 2 } else { 1 };
+        let mark = |key: &[u8]| match &snapshot {
+            Some(snapshot) if snapshot.covers(key) => snapshot.get(key).1,
+            _ => stored.get(key).map_or(Mark::ABSENT, |revision| put_in(*revision)),
+        };
+        let (mut reads, mut writes) = (ReadSet::default(), WriteSet::default());
+        for _ in 0..rng.u8(..3) {
+            let key = any_key(rng, slots);
+            reads.add_key(key.clone(), mark(&key));
+        }
+        if snapshot.is_none() && rng.u8(..4) == 0 {
+            let bounds = Bounds::new(vec![0, 1, rng.u8(..3)], vec![0, 1, rng.u8(3..6)]);
+            let rows = stored.range(bounds.start.clone()..bounds.end.clone());
+            let rows = rows.map(|(key, revision)| (key.clone(), put_in(*revision))).collect();
+            reads.add_range(bounds, rows);
+        }
+        for _ in 0..rng.u8(1..3) {
+            let key = any_key(rng, slots);
+            if rng.u8(..4) == 0 {
+                writes.delete(key);
+            } else {
+                writes.put(key, NewRow::unindexed(Vec::new()));
+            }
+        }
+        let source = match &snapshot {
+            None => Source::Store,
+            Some(snapshot) if reads.keys.keys().all(|key| snapshot.covers(key)) => Source::Cache,
+            Some(_) => Source::Mixed,
+        };
+        let revision = Some(snapshot.map_or(revision, |snapshot| snapshot.revision()));
+        Attempt { revision, source, ..Attempt::of(reads, writes) }
+    }
+
+    /// Whether one has to come after another one that came before it.
+    fn comes_after(attempt: &Attempt, number: u64, earlier: &Attempt) -> bool {
+        attempt.writers().any(|writer| writer == number)
+            || attempt
+                .writes
+                .rows()
+                .any(|(key, _)| earlier.reads.mark(key).is_some() || earlier.writes.own(key).is_some())
+    }
+
+    /// What is told of the cached table after a commit, and what is stored then.
+    fn apply(attempt: &Attempt, revision: i64, stored: &mut BTreeMap<Vec<u8>, i64>) -> Step {
+        let mut events = Vec::new();
+        for (key, own) in attempt.writes.rows() {
+            let kv = KeyValue::provisional(key.to_vec(), Vec::new(), 0, revision);
+            events.push(match own {
+                Own::Put(_) => {
+                    stored.insert(key.to_vec(), revision);
+                    WatchEvent::Put { kv, previous: None }
+                }
+                Own::Deleted => {
+                    stored.remove(key);
+                    WatchEvent::Delete { kv, previous: None }
+                }
+            });
+        }
+        events.retain(|event| event.key()[1] == 1);
+        Step::Changes(revision, events)
+    }
+
+    #[test]
+    fn nothing_that_others_do_not_see_comes_before_what_they_see() {
+        let (mut rng, mut seen, mut unseen) = (Rng::with_seed(7), 0, 0);
+        for _ in 0..300 {
+            let (mut order, mut stored, mut revision) = (Order::default(), BTreeMap::new(), 1);
+            let mut untold = VecDeque::new();
+            // Those of whose writes to the cached table nobody sees anything before the rows have them.
+            let mut hidden = Vec::new();
+            cache_table(&mut order);
+            for _ in 0..40 {
+                let first = order.members.first_key_value().map(|(number, _)| *number);
+                match (rng.u8(..8), first) {
+                    (0, Some(first)) => {
+                        let Member { attempt, versions, .. } = &*order.members[&first];
+                        let (attempt, is_hidden) = (attempt.clone(), versions.is_none());
+                        revision += 1;
+                        order.own(revision);
+                        order.commit(&[first], revision);
+                        untold.push_back(apply(&attempt, revision, &mut stored));
+                        if is_hidden && attempt.writes.touches(1) {
+                            hidden.push((first, attempt, revision));
+                        }
+                    }
+                    (1, Some(first)) => {
+                        let failed = rng.u64(first..first + 4);
+                        order.fail_with([failed], &Error::new(txetcd_client::error::Kind::Timeout, "late"));
+                    }
+                    (2, _) => {
+                        order.cache.stop_waiting();
+                        untold.drain(..rng.usize(..=untold.len())).for_each(|step| order.cache.push(step));
+                        order.advance();
+                    }
+                    _ => {
+                        let attempt = any_attempt(&order, &stored, revision, &mut rng);
+                        accept(&mut order, Arc::new(attempt));
+                    }
+                }
+                let rows = order.cache.revision().expect("they are known");
+                let committed = hidden.iter().filter(|(.., revision)| *revision > rows);
+                let committed = committed.map(|(number, attempt, _)| (*number, attempt));
+                let open = order.members.iter().filter(|(_, member)| member.versions.is_none());
+                let open = open.map(|(number, member)| (*number, &member.attempt));
+                let hidden: Vec<(u64, &Arc<Attempt>)> = committed.chain(open).collect();
+                for (number, member) in order.members.iter().filter(|(_, it)| it.versions.is_some()) {
+                    seen += 1;
+                    for (earlier, attempt) in hidden.iter().filter(|(earlier, _)| earlier < number) {
+                        unseen += 1;
+                        let is_after = comes_after(&member.attempt, *earlier, attempt);
+                        assert!(!is_after, "{number} is seen, and {earlier} before it is not");
+                    }
+                }
+            }
+        }
+        assert!(seen > 10_000 && unseen > 10_000, "{seen}, {unseen}");
+    }
+
     #[test]
     fn who_relies_on_what_others_do_not_see_any_more_is_not_seen_either() {
         const OTHER: [u8; 3] = [0, 1, 2];
@@ -665,8 +794,16 @@ mod tests {
         let second = accept_other(&mut order, reads(provisional(first)));
         let third = accept_other(&mut order, ReadSet::default());
         assert_eq!([&KEY, &OTHER].map(|key| order.cache.has(key)), [Some(false); 2]);
-        // Once they are settled, nobody has to come after them.
+        // Nobody is seen without them before the rows have them, even if they are not waited for any more.
         order.commit(&[first, second, third], 5);
+        order.cache.stop_waiting();
+        accept_other(&mut order, ReadSet::default());
+        assert_eq!(order.cache.has(&OTHER), Some(false));
+        order.cache.push(Step::Changes(5, Vec::new()));
+        order.advance();
+        let last = accept_other(&mut order, ReadSet::default());
+        assert_eq!(order.cache.has(&OTHER), Some(false), "the one before it is not seen");
+        order.fail_with([last - 1, last], &Error::new(txetcd_client::error::Kind::Timeout, "late"));
         accept_other(&mut order, ReadSet::default());
         assert_eq!(order.cache.has(&OTHER), Some(true));
     }
