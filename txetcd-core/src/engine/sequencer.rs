@@ -15,8 +15,9 @@
 //! own, or the oldest has waited for [`PATIENCE`]. After a disturbance requests go one at a time for a while, unless the
 //! oldest has waited for [`CAREFUL_PATIENCE`].
 //!
-//! The parts: [`order`] knows who comes after whom, and what may be read before it is committed; [`hidden`] with what those
-//! have to do of whom nothing may be; [`written_keys`] who has written what; [`formation`] makes groups. What is sent, and what became of it, is the affair of
+//! The parts: [`order`] knows who comes after whom, and what may be read before it is committed; [`hidden`] what keeps it
+//! from being read; [`written_keys`] who has written what; [`formation`] makes groups. What is sent, and what became of it,
+//! is the affair of
 //! [`committer`](super::committer).
 
 pub(in crate::engine) mod formation;
