@@ -206,6 +206,37 @@ async fn nothing_is_seen_without_what_comes_before_it() {
     }
 }
 
+// One thread, so that the second one has finished before anything of it is sent.
+#[tokio::test]
+async fn nothing_is_seen_without_what_was_committed_before_it() {
+    let (accounts, users) = (Account::table(), User::table());
+    for (scans, truncates) in [(false, false), (true, false), (false, true), (true, true)] {
+        let store = Store::memory();
+        let db = store.builder().cached::<Account>().connect().await.unwrap();
+        let age = i64::from(!truncates);
+        db.write(async |txn| users.put(txn, &user("pot", u32::from(truncates)))).await.unwrap();
+        until_cached(&db, 1).await;
+        // The copy does not hear of a table that is not cached.
+        if truncates {
+            db.write(async |txn| users.truncate(txn).await).await.unwrap();
+        } else {
+            db.write(async |txn| users.put(txn, &user("pot", 1))).await.unwrap();
+        }
+        let second = db.write(async |txn| accounts.put(txn, &Account { id: 1, balance: 5 }));
+        let look = db.write(async |txn| {
+            let balance = accounts.get(txn, &1).await?.map_or(0, |account| account.balance);
+            let pot =
+                if scans { users.all(txn).collect().await?.pop() } else { users.get(txn, "pot").await? };
+            let seen = (balance, pot.map_or(0, |pot| pot.age.into()));
+            assert!(seen != (5, 1 - age), "{seen:?} never was");
+            Ok::<_, Error>(seen)
+        });
+        let (second, seen) = tokio::join!(second, look);
+        second.unwrap();
+        assert_eq!(seen.unwrap().1, age, "scans: {scans}, truncates: {truncates}");
+    }
+}
+
 stores! {
     async fn very_many_increments_at_once_all_count(store) {
         let db = store.builder().transaction_timeout(LONG).connect().await.unwrap();

@@ -21,7 +21,9 @@ pub use status::Status;
 use crate::catalogue::agreement::Agreed;
 use crate::catalogue::slots::Slots;
 use crate::engine::Engine;
+use crate::engine::attempt::SchemaGuards;
 use crate::engine::committer::Outcome;
+use crate::engine::conflict::Conflict;
 use crate::engine::known::Known;
 use crate::engine::leases::Leases;
 use crate::engine::telemetry::{self, Observed};
@@ -209,6 +211,12 @@ impl Database {
             observed.ran(&view);
             if view.is_compacted() {
                 attempts.again_after_compaction()?;
+                start = Start::Store;
+                continue;
+            }
+            if view.is_mixed() {
+                let (attempt, _) = view.finish(SchemaGuards::new());
+                attempts.again(Box::new(Conflict::let_down(&attempt, None)), Duration::ZERO).await?;
                 start = Start::Store;
                 continue;
             }

@@ -293,6 +293,11 @@ impl CacheSnapshot {
         self.rows.revision
     }
 
+    /// Whether it is more than the rows.
+    pub(crate) fn has_versions(&self) -> bool {
+        !self.versions.is_empty()
+    }
+
     pub(crate) fn covers(&self, key: &[u8]) -> bool {
         self.ranges.covers(key)
     }

@@ -31,6 +31,7 @@ use super::lock::lock;
 use super::naming::Tables;
 use super::read_set::{Mark, ReadSet};
 use super::schema::{Entry, TableSchema};
+use super::sequencer::Sequencer;
 use super::snapshot::Snapshot;
 use super::write_set::{AlreadyPut, NewRow, Own, WriteSet};
 
@@ -83,6 +84,7 @@ struct State {
     locks: Vec<Hold>,
     leases: Leases,
     compacted: bool,
+    mixed: bool,
 }
 
 /// Tables that are written, each with its slot.
@@ -261,6 +263,11 @@ impl View {
         self.state().compacted
     }
 
+    /// Whether what was read does not belong together: whatever the closure returned, it runs again.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.state().mixed
+    }
+
     /// Reads a key.
     pub(crate) async fn get(&self, key: Vec<u8>) -> Result<Option<Row>> {
         let at_hand = self.at_hand(&mut self.state(), key);
@@ -295,6 +302,7 @@ impl View {
             return Ok(Vec::new());
         }
         let found = self.fetch(keys.iter().map(|key| GetRequest::new(key.as_slice())).collect()).await?;
+        self.refuse_mixture(|sequencer, revision| sequencer.has_replaced(&keys, revision))?;
         let mut state = self.state();
         let rows = keys.into_iter().zip(found).map(|(key, answer)| {
             let kv = answer.into_kvs().into_iter().next().map(Arc::new);
@@ -432,6 +440,7 @@ impl View {
             request = request.keys_only();
         }
         let answer = self.fetch(vec![request]).await?;
+        self.refuse_mixture(|sequencer, revision| sequencer.has_replaced_within(bounds, revision))?;
         let answer = answer.into_iter().next().ok_or_else(super::snapshot::unexpected_answer)?;
         let more = answer.more();
         let mut rows = answer.into_kvs();
@@ -487,6 +496,20 @@ impl View {
             )
             .with_source(error)
         })
+    }
+
+    /// Refuses what the store has told as of the cache's revision, if this process has replaced it since: versions over the
+    /// cached rows may have come after that.
+    fn refuse_mixture(&self, has_replaced: impl FnOnce(&Sequencer, i64) -> bool) -> Result<()> {
+        let mut state = self.state();
+        let Origin::Cache(cached) = &state.origin else { return Ok(()) };
+        if !cached.has_versions() || !has_replaced(&self.engine.sequencer, cached.revision()) {
+            return Ok(());
+        }
+        state.mixed = true;
+        let message =
+            "another transaction of this process has changed what this one reads: it has to run again";
+        Err(Error::new(Kind::Conflict, message))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -49,7 +49,7 @@ pub(super) struct Order {
     /// The newest revisions that are commits of this process, and changed nothing in cached rows that is no version.
     own_revisions: BTreeSet<i64>,
     /// What was made of keys, and is about to be.
-    written: WrittenKeys,
+    pub(super) written: WrittenKeys,
     /// Those whose versions are committed, in revisions that the cached rows have not reached.
     ahead: BTreeMap<i64, Vec<Arc<Attempt>>>,
 }
