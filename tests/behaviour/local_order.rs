@@ -154,31 +154,27 @@ async fn no_attempt_sees_together_what_never_was_together() {
 // One thread, so that all have finished before anything is sent.
 #[tokio::test]
 async fn nothing_is_seen_without_what_comes_before_it() {
+    /// What those write that come after the first one.
     #[derive(Clone, Copy, Debug)]
-    enum Meets {
-        WritesWhatItWrites,
-        WritesWhatItRead,
-        WritesWhereItScanned,
-        WritesWhatOneAfterItWrites,
+    enum Written {
+        ItToo,
+        WhatItRead,
+        WhereItScanned,
+        AfterAnother,
     }
-    for meets in [
-        Meets::WritesWhatItWrites,
-        Meets::WritesWhatItRead,
-        Meets::WritesWhereItScanned,
-        Meets::WritesWhatOneAfterItWrites,
-    ] {
+    for written in [Written::ItToo, Written::WhatItRead, Written::WhereItScanned, Written::AfterAnother] {
         let (store, accounts) = (Store::cached(), Account::table());
         let db = store.connect().await;
         until_cached(&db, 1).await;
         // The first one reads the store, so that nobody sees what it writes before it is committed.
         let first = db.begin().await.unwrap();
-        match meets {
-            Meets::WritesWhatItWrites | Meets::WritesWhatOneAfterItWrites => {
+        match written {
+            Written::ItToo | Written::AfterAnother => {
                 accounts.get(&first, &9).await.unwrap();
                 accounts.put(&first, &account(1)).unwrap();
             }
-            Meets::WritesWhatItRead => drop(accounts.get(&first, &1).await.unwrap()),
-            Meets::WritesWhereItScanned => drop(accounts.all(&first).collect().await.unwrap()),
+            Written::WhatItRead => drop(accounts.get(&first, &1).await.unwrap()),
+            Written::WhereItScanned => drop(accounts.all(&first).collect().await.unwrap()),
         }
         accounts.put(&first, &Account { id: 2, balance: 2 }).unwrap();
         // What comes after it writes the first account; or the third one, after somebody has written both.
@@ -187,22 +183,20 @@ async fn nothing_is_seen_without_what_comes_before_it() {
             db.write(async |txn| all.clone().try_for_each(|account| accounts.put(txn, &account))).await
         };
         let later = async {
-            match meets {
-                Meets::WritesWhatOneAfterItWrites => {
-                    tokio::try_join!(put(&[1, 3], 4), put(&[3], 5)).map(drop)
-                }
+            match written {
+                Written::AfterAnother => tokio::try_join!(put(&[1, 3], 4), put(&[3], 5)).map(drop),
                 _ => put(&[1], 5).await,
             }
         };
         let look = db.write(async |txn| {
             let seen = accounts.get_many(txn, &[1, 2, 3]).await?;
             let seen = seen.into_iter().map(|found| found.map_or(0, |it| it.balance)).collect::<Vec<_>>();
-            assert!(seen[0].max(seen[2]) < 4 || seen[1] == 2, "{seen:?} never was, {meets:?}");
+            assert!(seen[0].max(seen[2]) < 4 || seen[1] == 2, "{seen:?} never was, {written:?}");
             Ok::<_, Error>(seen[1])
         });
         let (first, later, seen) = tokio::join!(first.commit(), later, look);
-        assert!(first.is_ok() && later.is_ok(), "{meets:?}: {first:?}, {later:?}");
-        assert_eq!(seen.unwrap(), 2, "{meets:?}");
+        assert!(first.is_ok() && later.is_ok(), "{written:?}: {first:?}, {later:?}");
+        assert_eq!(seen.unwrap(), 2, "{written:?}");
     }
 }
 
