@@ -28,7 +28,7 @@ pub(super) struct WrittenKeys {
     unsorted: Cell<usize>,
     /// The keys to which something was committed that is remembered, each once, and when that was or one before it.
     remembered: VecDeque<(Arc<[u8]>, i64)>,
-    /// The last revision in which something was committed of which no key tells any more, or none does.
+    /// The last revision of a commit that is not found at its keys: it was forgotten, or has cleared a range.
     forgotten: i64,
 }
 
