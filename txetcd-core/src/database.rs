@@ -21,9 +21,7 @@ pub use status::Status;
 use crate::catalogue::agreement::Agreed;
 use crate::catalogue::slots::Slots;
 use crate::engine::Engine;
-use crate::engine::attempt::SchemaGuards;
 use crate::engine::committer::Outcome;
-use crate::engine::conflict::Conflict;
 use crate::engine::known::Known;
 use crate::engine::leases::Leases;
 use crate::engine::telemetry::{self, Observed};
@@ -129,7 +127,7 @@ impl Database {
             let result = closure.call_it(&txn).await;
             let view = txn.into_view();
             observed.ran(&view);
-            if !view.is_compacted() {
+            if view.unfit().is_none() {
                 let value = result?;
                 observed.was_stale();
                 return Ok(Stale { value, revision, age: heard.elapsed() });
@@ -209,19 +207,16 @@ impl Database {
                 Err(error) => Err(error),
             };
             observed.ran(&view);
-            if view.is_compacted() {
-                attempts.again_after_compaction()?;
-                start = Start::Store;
-                continue;
-            }
-            if view.is_mixed() {
-                let (attempt, _) = view.finish(SchemaGuards::new());
-                attempts.again(Box::new(Conflict::let_down(&attempt, None)), Duration::ZERO).await?;
-                start = Start::Store;
-                continue;
-            }
             // One that begins elsewhere does not say so.
             wants_cache |= view.wants_cache();
+            if let Some(unfit) = view.unfit() {
+                // Nothing else is unfit if the store alone is read, as it is the next time.
+                if unfit.is_compacted() {
+                    attempts.again_after_compaction()?;
+                }
+                start = Start::Store;
+                continue;
+            }
             let (attempt, leases, ended) = match concluded {
                 Ok((value, schemas)) => {
                     let (attempt, leases) = view.finish(schemas);
@@ -308,7 +303,7 @@ impl Database {
             let view = txn.into_view();
             observed.ran(&view);
             // A fixed revision is as compacted the next time.
-            if view.is_compacted() && revision.is_none() && attempts.again_after_compaction().is_ok() {
+            if view.unfit().is_some() && revision.is_none() && attempts.again_after_compaction().is_ok() {
                 continue;
             }
             return result;

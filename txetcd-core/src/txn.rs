@@ -138,7 +138,7 @@ impl WriteTxn {
         observed.attempt();
         let concluded = db.conclude(&view).await;
         observed.ran(&view);
-        if view.is_compacted() {
+        if view.unfit().is_some() {
             return Err(Error::new(
                 Kind::Conflict,
                 "the revision that the transaction read was compacted before it was committed; nothing was written: try again",

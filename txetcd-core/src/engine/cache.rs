@@ -56,10 +56,10 @@ pub(crate) struct Cache {
     committed: BTreeMap<i64, Vec<Versions>>,
     /// A revision that the rows must have reached to be used, or they do not fit the versions.
     floor: i64,
-    /// One that they should have reached, so that this process sees what it has committed.
-    awaited: i64,
     /// The newest one in which this process has committed to them what is no version: it belongs under later versions.
     unversioned: i64,
+    /// Whether they should have reached that one to be used, so that this process sees what it has committed.
+    is_waited_for: bool,
     /// What the rows have to go through next.
     pending: VecDeque<Step>,
     bytes: Bytes,
@@ -120,7 +120,7 @@ impl Cache {
 
     /// The revision that the rows have to reach before they can be used, if they have not.
     pub(crate) fn lacks(&self) -> Option<i64> {
-        let needed = self.floor.max(self.awaited);
+        let needed = if self.is_waited_for { self.floor.max(self.unversioned) } else { self.floor };
         self.revision().filter(|revision| *revision < needed).map(|_| needed)
     }
 
@@ -213,13 +213,13 @@ impl Cache {
     /// The rows should not be used before they have reached this revision: this process has written to them what is no
     /// version.
     pub(crate) fn wait_for(&mut self, revision: i64) {
-        self.awaited = self.awaited.max(revision);
         self.unversioned = self.unversioned.max(revision);
+        self.is_waited_for = true;
     }
 
     /// Waits no longer for what this process has written: perhaps it has changed nothing.
     pub(crate) fn stop_waiting(&mut self) {
-        self.awaited = 0;
+        self.is_waited_for = false;
     }
 
     /// Whether versions can lie over the rows: they must not keep them from going on for long, and the rows must have what
@@ -296,6 +296,10 @@ impl CacheSnapshot {
     /// Whether it is more than the rows.
     pub(crate) fn has_versions(&self) -> bool {
         !self.versions.is_empty()
+    }
+
+    pub(crate) fn forget_versions(&mut self) {
+        self.versions = OrdSet::new();
     }
 
     pub(crate) fn covers(&self, key: &[u8]) -> bool {

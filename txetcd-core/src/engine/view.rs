@@ -31,7 +31,6 @@ use super::lock::lock;
 use super::naming::Tables;
 use super::read_set::{Mark, ReadSet};
 use super::schema::{Entry, TableSchema};
-use super::sequencer::Sequencer;
 use super::snapshot::Snapshot;
 use super::write_set::{AlreadyPut, NewRow, Own, WriteSet};
 
@@ -83,8 +82,8 @@ struct State {
     tables: Tables,
     locks: Vec<Hold>,
     leases: Leases,
-    compacted: bool,
-    mixed: bool,
+    /// Why what was read is of no use.
+    unfit: Option<Error>,
 }
 
 /// Tables that are written, each with its slot.
@@ -258,14 +257,10 @@ impl View {
         self.state().reads.keys.remove(key);
     }
 
-    /// Whether the snapshot was compacted while it was read: whatever the closure returned, it runs again.
-    pub(crate) fn is_compacted(&self) -> bool {
-        self.state().compacted
-    }
-
-    /// Whether what was read does not belong together: whatever the closure returned, it runs again.
-    pub(crate) fn is_mixed(&self) -> bool {
-        self.state().mixed
+    /// Why what was read is of no use, if it is not: the snapshot was compacted meanwhile, or the store was to be read
+    /// after what it does not have yet. Whatever the closure returned, it runs again.
+    pub(crate) fn unfit(&self) -> Option<Error> {
+        self.state().unfit.clone()
     }
 
     /// Reads a key.
@@ -302,7 +297,6 @@ impl View {
             return Ok(Vec::new());
         }
         let found = self.fetch(keys.iter().map(|key| GetRequest::new(key.as_slice())).collect()).await?;
-        self.refuse_mixture(|sequencer, revision| sequencer.has_replaced(&keys, revision))?;
         let mut state = self.state();
         let rows = keys.into_iter().zip(found).map(|(key, answer)| {
             let kv = answer.into_kvs().into_iter().next().map(Arc::new);
@@ -440,7 +434,6 @@ impl View {
             request = request.keys_only();
         }
         let answer = self.fetch(vec![request]).await?;
-        self.refuse_mixture(|sequencer, revision| sequencer.has_replaced_within(bounds, revision))?;
         let answer = answer.into_iter().next().ok_or_else(super::snapshot::unexpected_answer)?;
         let more = answer.more();
         let mut rows = answer.into_kvs();
@@ -482,34 +475,19 @@ impl View {
     /// Asks the store, together with whoever asks at the same moment, and notes what an error means for the
     /// attempt.
     async fn fetch(&self, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
-        let revision = self.state().revision;
+        let revision = self.state().revision_in_store()?;
         let (snapshot, batch) = self.store.get_or_init(|| (self.engine.snapshot(revision), Batch::default()));
         batch.get(snapshot, requests).await.map_err(|error| {
             if !error.is_compacted() {
                 return error;
             }
-            self.state().compacted = true;
-            Error::new(
+            let compacted = Error::new(
                 Kind::Compacted,
                 "the revision that this transaction reads was compacted meanwhile: read a newer one, or keep \
                  more history",
-            )
-            .with_source(error)
+            );
+            self.state().unfit.insert(compacted.with_source(error)).clone()
         })
-    }
-
-    /// Refuses what the store has told as of the cache's revision, if this process has replaced it since: versions over the
-    /// cached rows may have come after that.
-    fn refuse_mixture(&self, has_replaced: impl FnOnce(&Sequencer, i64) -> bool) -> Result<()> {
-        let mut state = self.state();
-        let Origin::Cache(cached) = &state.origin else { return Ok(()) };
-        if !cached.has_versions() || !has_replaced(&self.engine.sequencer, cached.revision()) {
-            return Ok(());
-        }
-        state.mixed = true;
-        let message =
-            "another transaction of this process has changed what this one reads: it has to run again";
-        Err(Error::new(Kind::Conflict, message))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -518,6 +496,25 @@ impl View {
 }
 
 impl State {
+    /// The revision at which the store is read, if it is not that of the first read. At the cache's revision the store has
+    /// none of the versions over the cached rows: from now on none is seen, and if one was, the attempt ends.
+    fn revision_in_store(&mut self) -> Result<Option<i64>> {
+        if let Some(unfit) = &self.unfit {
+            return Err(unfit.clone());
+        }
+        if let Origin::Cache(cached) = &mut self.origin
+            && cached.has_versions()
+        {
+            if self.reads.writers().next().is_some() {
+                let message = "what this transaction has read is not stored yet, and what it reads now is: it has to \
+                               run again, and to read the store alone";
+                return Err(self.unfit.insert(Error::new(Kind::Conflict, message)).clone());
+            }
+            cached.forget_versions();
+        }
+        Ok(self.revision)
+    }
+
     /// Reads a key that must be absent, if it is known to be there: then the commit need not ask.
     fn read_if_present(&mut self, key: &[u8]) {
         if let Some((Some(_), mark)) = self.look_up(key) {

@@ -28,8 +28,6 @@ pub(super) struct WrittenKeys {
     unsorted: Cell<usize>,
     /// The keys to which something was committed that is remembered, each once, and when that was or one before it.
     remembered: VecDeque<(Arc<[u8]>, i64)>,
-    /// The last revision of a commit that is not found at its keys: it was forgotten, or has cleared a range.
-    forgotten: i64,
 }
 
 /// Who has written a key.
@@ -110,9 +108,6 @@ impl WrittenKeys {
                 self.remembered.extend(key);
             }
         }
-        if !attempt.writes.cleared().is_empty() {
-            self.forgotten = self.forgotten.max(revision);
-        }
         while self.remembered.len() > REMEMBERED_KEYS
             && let Some((key, since)) = self.remembered.pop_front()
         {
@@ -127,7 +122,6 @@ impl WrittenKeys {
             self.remembered.push_back((key, *newer));
             return;
         }
-        self.forgotten = self.forgotten.max(since);
         writers.committed = None;
         if writers.open.is_none() {
             self.keys.remove(&key);
@@ -135,17 +129,6 @@ impl WrittenKeys {
                 sorted.remove(&key);
             }
         }
-    }
-
-    /// Whether something was committed to a key after this revision, or perhaps was.
-    pub(super) fn is_newer(&self, key: &[u8], revision: i64) -> bool {
-        let committed = self.get(key).and_then(|writers| writers.committed.as_ref());
-        self.forgotten > revision || committed.is_some_and(|(committed, _)| *committed > revision)
-    }
-
-    /// The same, for all keys of a range.
-    pub(super) fn is_newer_within(&self, bounds: &Bounds, revision: i64) -> bool {
-        self.forgotten > revision || self.within(bounds).any(|(key, _)| self.is_newer(key, revision))
     }
 
     /// Nobody is about to write anything any more.
@@ -252,19 +235,12 @@ mod tests {
             assert_eq!((row_at, value), (at, is_put.then(|| number.to_be_bytes().to_vec())));
             remembered += 1;
         }
-        let newest = stored.values().map(|(_, at, _)| *at).max().unwrap_or(0);
-        for (key, (_, at, _)) in stored {
-            assert!(written.is_newer(key, at - 1) && !written.is_newer(key, newest), "as of then, and now");
-        }
         assert!(remembered >= stored.len().min(REMEMBERED_KEYS), "of {stored:?} only {remembered}");
         assert_eq!(written.remembered.len(), remembered, "each is forgotten some day");
         let bounds = Bounds::new(key(from), key(from + 6));
         let known = (from..from + 6).filter(|n| written.get(&key(*n)).is_some());
         let within: Vec<Vec<u8>> = written.within(&bounds).map(|(key, _)| key.to_vec()).collect();
         assert_eq!(within, known.map(key).collect::<Vec<_>>());
-        let last = stored.range(bounds.start.clone()..bounds.end.clone()).map(|(_, (_, at, _))| *at).max();
-        assert!(last.is_none_or(|at| written.is_newer_within(&bounds, at - 1)));
-        assert!(!written.is_newer_within(&bounds, newest));
         let kept = written.sorted.get().map(BTreeSet::len);
         assert_eq!(kept, Some(written.keys.len()), "both have the same keys");
     }
