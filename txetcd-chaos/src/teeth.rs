@@ -34,6 +34,7 @@ fn only(bug: Bug) -> Option<Workload> {
         Bug::NoGenerations | Bug::DisturbanceForgotten => Some(Workload::Phantom),
         Bug::WitnessesIgnored => Some(Workload::Append),
         Bug::UnseenWrites => Some(Workload::Bank),
+        Bug::StoreBesideVersions | Bug::UnseenComesFirst => Some(Workload::Trail),
         _ => None,
     }
 }

@@ -6,6 +6,7 @@ mod bank;
 mod held;
 mod phantom;
 mod register;
+mod trail;
 mod unique;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::process::connect;
 use super::record::Record;
 use held::Held;
 pub(super) use register::Registers;
+use trail::Walker;
 
 /// What a transaction does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -38,11 +40,21 @@ pub enum Kind {
     Set,
     /// Pushes items into a queue and finishes them.
     Queue,
+    /// Leaves a mark in one table and then one in another.
+    Trail,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Append, Self::Bank, Self::Unique, Self::Phantom, Self::Register, Self::Set, Self::Queue];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Append,
+        Self::Bank,
+        Self::Unique,
+        Self::Phantom,
+        Self::Register,
+        Self::Set,
+        Self::Queue,
+        Self::Trail,
+    ];
 }
 
 /// One transaction after the other.
@@ -53,13 +65,14 @@ pub(super) struct Step {
     /// Who runs them.
     task: u64,
     held: Held,
+    walker: Option<Walker>,
 }
 
 impl Step {
     pub(super) fn new(db: Database, record: Record, mut random: Rng) -> Self {
         let task = record.next_task();
         let held = Held::new(&db, &record, task, random.u64(..));
-        Self { db, record, random, task, held }
+        Self { db, record, random, task, held, walker: None }
     }
 
     /// Runs one.
@@ -72,6 +85,7 @@ impl Step {
             Some(Kind::Register) => register::run(self).await,
             Some(Kind::Set) => held::add(self).await,
             Some(Kind::Queue) => held::push_or_finish(self).await,
+            Some(Kind::Trail) => trail::run(self).await,
             Some(Kind::Append) | None => append::run(self).await,
         }
     }
@@ -105,9 +119,16 @@ pub(super) fn cached(mut builder: DatabaseBuilder, record: &Record, random: &mut
     if !record.settings.caches {
         return builder;
     }
-    for choose in [append::cached, bank::cached, phantom::cached, register::cached, unique::cached]
-        as [fn(DatabaseBuilder) -> DatabaseBuilder; 5]
-    {
+    let choices: [fn(DatabaseBuilder) -> DatabaseBuilder; 7] = [
+        append::cached,
+        bank::cached,
+        phantom::cached,
+        register::cached,
+        unique::cached,
+        trail::first_cached,
+        trail::second_cached,
+    ];
+    for choose in choices {
         if random.bool() {
             builder = choose(builder);
         }
@@ -146,6 +167,7 @@ pub(super) async fn conclude(store: &Store, record: &Record) {
         phantom::conclude(&mut step).await?;
         unique::conclude(&mut step).await?;
         register::conclude(&mut step).await?;
+        trail::conclude(&mut step).await?;
         held::conclude(&mut step).await
     };
     if let Err(error) = concluded.await {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use imbl::OrdSet;
 use smallvec::SmallVec;
+use txetcd_client::teeth::{Bug, planted};
 use txetcd_client::{KeyValue, WatchEvent};
 
 use super::bounds::{Bounds, after};
@@ -226,7 +227,8 @@ impl Cache {
     /// came before.
     pub(crate) fn takes_versions(&self) -> bool {
         let is_replaced = matches!(self.pending.front(), Some(Step::Replaced(..)));
-        let has_all = self.revision().is_some_and(|revision| revision >= self.unversioned);
+        let unversioned = if planted(Bug::UnseenComesFirst) { 0 } else { self.unversioned };
+        let has_all = self.revision().is_some_and(|revision| revision >= unversioned);
         has_all && !is_replaced && self.pending.len() < MOST_PENDING
     }
 

@@ -645,6 +645,18 @@ mod tests {
     }
 
     #[test]
+    fn who_has_not_seen_what_is_written_waits_if_it_would_not_see_it_again() {
+        let mut order = Order::default();
+        cache_table(&mut order);
+        accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
+        for (source, is_told) in [(Source::Cache, true), (Source::Mixed, false), (Source::Store, false)] {
+            let unseen = Attempt { source, ..Arc::unwrap_or_clone(attempt(reads(0), put())) };
+            assert_eq!(accept(&mut order, Arc::new(unseen)), None, "{source:?}");
+            assert_eq!(order.overtaken.is_empty(), is_told, "{source:?}");
+        }
+    }
+
+    #[test]
     fn what_a_failed_one_was_to_replace_is_still_known() {
         let mut order = Order::default();
         let first = accept(&mut order, attempt(ReadSet::default(), put())).expect("a number");
