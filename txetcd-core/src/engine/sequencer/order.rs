@@ -3,30 +3,36 @@
 //! Every member has a number. What it read was true when it was accepted, as far as this process knows: nothing
 //! that an earlier member writes was read in another form. So the members one after the other are a serial order, and
 //! only the store can say that others have come between.
+//!
+//! The parts: [`relation`] says how one stands to those before it, [`readable`] what others may read of it before it is
+//! committed, and [`advance`] when the cached rows go on under that.
+
+mod advance;
+mod readable;
+mod relation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use foldhash::HashSet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use txetcd_client::teeth::{Bug, planted};
-use txetcd_client::{Error, KeyValue, Result, WatchEvent};
+use txetcd_client::{Error, Result};
 
-use crate::engine::attempt::{Attempt, Source, Weight};
+use crate::engine::attempt::{Attempt, Weight};
 use crate::engine::bookkeeping::{CATALOGUE, slot_of};
 use crate::engine::cache::ranges::Ranges;
-use crate::engine::cache::{Cache, Step, Version, Versions};
+use crate::engine::cache::{Cache, Versions};
 use crate::engine::committer::Outcome;
 use crate::engine::conflict::{Changes, Conflict};
 use crate::engine::leases::Leases;
 use crate::engine::plan::Committed;
-use crate::engine::read_set::{Mark, RangeRead, provisional};
-use crate::engine::write_set::Own;
 
 use super::hidden::Hidden;
 use super::numbers::{Fate, Numbers};
-use super::written_keys::{Writer, Writers, WrittenKeys};
+use super::written_keys::WrittenKeys;
+use readable::versions;
+use relation::Related;
 
 /// How many of the revisions of this process's commits are remembered.
 const REMEMBERED_REVISIONS: usize = 4096;
@@ -92,24 +98,6 @@ struct Overtaken {
 pub(super) enum Accepted {
     Member,
     Overtaken,
-}
-
-/// Members that an attempt has to do with, in a way that it has not seen.
-#[derive(Default)]
-struct Related {
-    /// Those that it has to wait for.
-    after: Vec<u64>,
-    /// The first that replaces what it has read, and where.
-    overtaken: Option<(u64, Vec<u8>)>,
-}
-
-/// How something that was read stands to what this process has written.
-enum Relation {
-    Fresh,
-    /// It has been replaced since, by this in this revision, if that is known.
-    Stale(Option<(i64, Option<Arc<KeyValue>>)>),
-    /// It will be replaced if this member is committed.
-    Before(u64),
 }
 
 impl Order {
@@ -207,119 +195,6 @@ impl Order {
         self.in_flight += usize::from(place == Place::InFlight);
         member.place = place;
         Some(member)
-    }
-
-    fn relate(&self, attempt: &Attempt) -> Result<Related, Box<Conflict>> {
-        let mut related = Related::default();
-        let mut note = |key: &[u8], relation: Relation| match relation {
-            Relation::Fresh => Ok(()),
-            Relation::Stale(now) => Err(Box::new(Conflict::local(key, attempt, now))),
-            Relation::Before(number) => {
-                if related.overtaken.as_ref().is_none_or(|(first, _)| number < *first) {
-                    related.overtaken = Some((number, key.to_vec()));
-                }
-                Ok(())
-            }
-        };
-        let as_of = attempt.revision.unwrap_or(0);
-        for (key, mark) in &attempt.reads.keys {
-            note(key, self.relation(key, *mark, as_of, attempt.source))?;
-        }
-        for range in &attempt.reads.ranges {
-            for (key, writers) in self.written.within(&range.bounds) {
-                let mark = range.rows.get(key).copied();
-                if mark.is_none() && writers.newest().is_none_or(Writer::has_deleted) {
-                    continue;
-                }
-                let mark = mark.unwrap_or(Mark::ABSENT);
-                note(key, self.relation(key, mark, as_of, attempt.source))?;
-            }
-            // A row of which something was read that then did not come about.
-            for (key, mark) in range.rows.iter().filter(|(_, mark)| mark.writer().is_some()) {
-                note(key, self.relation(key, *mark, as_of, attempt.source))?;
-            }
-        }
-        for key in attempt.required() {
-            if let Some(Writers { open: Some(writer), .. }) = self.written.get(key) {
-                related.after.push(writer.number);
-            }
-        }
-        Ok(related)
-    }
-
-    fn relation(&self, key: &[u8], mark: Mark, as_of: i64, source: Source) -> Relation {
-        let writers = self.written.get(key);
-        if let Some(Writers { open: Some(Writer { number, .. }), .. }) = writers
-            && mark.writer() != Some(*number)
-            && !planted(Bug::UnseenWrites)
-        {
-            // Who reads the cache alone can read that, if it is there to be read.
-            let reads_it = source == Source::Cache && !self.is_hidden(*number);
-            return if reads_it { Relation::Stale(None) } else { Relation::Before(*number) };
-        }
-        if let Some(number) = mark.writer() {
-            // Revisions do not tell: one that is applied with it may have replaced it.
-            let newest = writers.and_then(Writers::newest);
-            let is_newest = newest.is_some_and(|writer| writer.number == number);
-            return match self.numbers.fate(number) {
-                Fate::Open | Fate::Committed(_) if is_newest => Relation::Fresh,
-                _ => Relation::Stale(None),
-            };
-        }
-        match writers.and_then(|writers| writers.committed.as_ref()) {
-            Some((revision, writer)) => {
-                let is = if writer.has_deleted() { 0 } else { *revision };
-                if mark.mod_revision == is || as_of >= *revision {
-                    Relation::Fresh
-                } else {
-                    Relation::Stale(self.written.row(key))
-                }
-            }
-            _ if source == Source::Store || self.cache.revision() == Some(as_of) => Relation::Fresh,
-            _ => match self.cache.mod_revision(key) {
-                Some(now) if now != mark.mod_revision => Relation::Stale(None),
-                _ => Relation::Fresh,
-            },
-        }
-    }
-
-    /// Whether others may read what an attempt writes before it is committed: what they see then is a state of the
-    /// store in which it came directly after the cached rows. So no member whose writes others do not see comes before it.
-    fn is_readable(&self, attempt: &Attempt) -> bool {
-        let Attempt { source, reads, writes, locks, .. } = attempt;
-        let is_cached = |key: &[u8]| self.cache.covers(key) && slot_of(key) != CATALOGUE;
-        (*source == Source::Cache || reads.is_empty())
-            && locks.is_empty()
-            && writes.cleared().is_empty()
-            && writes.rows().next().is_some()
-            && self.cache.takes_versions()
-            && self.is_as_read(attempt)
-            && writes.rows().all(|(key, _)| is_cached(key))
-            && writes.absent().all(|(key, _)| self.cache.has(key) == Some(false))
-            && writes.present().all(|(key, _)| self.cache.has(key) == Some(true))
-            && !writes.rows().any(|(key, _)| self.hidden.meets(key))
-            && !attempt.writers().any(|writer| self.is_hidden(writer))
-    }
-
-    /// Whether nobody sees what a member is about to write.
-    fn is_hidden(&self, number: u64) -> bool {
-        self.members.get(&number).is_some_and(|member| member.versions.is_none())
-    }
-
-    /// Whether the cached rows are still as an attempt has read them, so that what it writes fits on them. If they have
-    /// moved on meanwhile, ranges are not looked through.
-    fn is_as_read(&self, attempt: &Attempt) -> bool {
-        let Attempt { revision, reads, .. } = attempt;
-        let is_same = |(key, mark): (&Vec<u8>, &Mark)| match mark.writer().map(|it| self.numbers.fate(it)) {
-            Some(Fate::Committed(revision)) => {
-                self.cache.mod_revision(key).is_some_and(|now| now <= revision)
-            }
-            Some(Fate::Open | Fate::Failed) => true,
-            None => self.cache.mod_revision(key) == Some(mark.mod_revision),
-        };
-        reads.is_empty()
-            || self.cache.revision() == *revision
-            || reads.ranges.is_empty() && reads.keys.iter().all(is_same)
     }
 
     /// A revision is a commit of this process.
@@ -462,91 +337,6 @@ impl Order {
         };
         attempts.flat_map(Attempt::writers).filter_map(fate).collect()
     }
-
-    /// Lets the cached rows go as far as they can.
-    ///
-    /// They may not move on under a member that others may read, if what it relies on changes: one that is in flight
-    /// may have been the one who changed it, so its answer is waited for; one that waits will not be applied.
-    pub(super) fn advance(&mut self) {
-        loop {
-            let (concerned, disturbed) = match self.cache.next() {
-                None => return,
-                Some(Step::Replaced(revision, _)) => {
-                    let newest = self.ahead.last_key_value().map(|(newest, _)| *newest);
-                    (self.readable().collect(), newest.filter(|newest| newest > revision))
-                }
-                Some(Step::Changes(revision, _)) if self.own_revisions.contains(revision) => {
-                    (Vec::new(), None)
-                }
-                Some(Step::Changes(revision, events)) => {
-                    let mut keys: HashSet<&[u8]> = events.iter().map(WatchEvent::key).collect();
-                    for version in self.cache.committed_in(*revision) {
-                        keys.remove(version.key());
-                    }
-                    (self.concerned(&keys), self.disturbed_until(*revision, &keys))
-                }
-            };
-            let is_in_flight =
-                |number: &u64| self.members.get(number).is_some_and(|member| member.place == Place::InFlight);
-            if concerned.iter().any(is_in_flight) {
-                return;
-            }
-            let failed = concerned.into_iter().filter_map(|number| {
-                let conflict = Box::new(Conflict::let_down(&self.members.get(&number)?.attempt, None));
-                Some((number, Ok(Outcome::Conflict(conflict))))
-            });
-            self.fail(failed.collect::<Vec<_>>());
-            if let Some(revision) = disturbed {
-                self.cache.require(revision);
-            }
-            self.cache.advance();
-            let reached = self.cache.revision().unwrap_or(0);
-            self.ahead = self.ahead.split_off(&(reached + 1));
-        }
-    }
-
-    fn readable(&self) -> impl Iterator<Item = u64> {
-        self.members.iter().filter(|(_, member)| member.versions.is_some()).map(|(number, _)| *number)
-    }
-
-    /// The readable members that rely on keys which somebody has changed, and those that perhaps have changed them.
-    fn concerned(&self, keys: &HashSet<&[u8]>) -> Vec<u64> {
-        if planted(Bug::CacheMovesOn) {
-            return Vec::new();
-        }
-        let concerns = |member: &Member| {
-            let mut writes = member.attempt.writes.rows();
-            self.relies_on(&member.attempt, keys)
-                || member.place == Place::InFlight && writes.any(|(key, _)| keys.contains(key))
-        };
-        self.readable()
-            .filter(|number| self.members.get(number).is_some_and(|member| concerns(member)))
-            .collect()
-    }
-
-    /// Whether an attempt has read what is stored at one of these keys.
-    fn relies_on(&self, attempt: &Attempt, keys: &HashSet<&[u8]>) -> bool {
-        // What an open member is about to write is that one's concern.
-        let is_stored =
-            |mark: &Mark| mark.writer().is_none_or(|writer| self.numbers.fate(writer) != Fate::Open);
-        let in_range = |range: &RangeRead| {
-            let mut inside = keys.iter().filter(|key| range.bounds.contains(key));
-            inside.any(|key| range.rows.get(*key).is_none_or(is_stored))
-        };
-        attempt.reads.keys.iter().any(|(key, mark)| keys.contains(key.as_slice()) && is_stored(mark))
-            || attempt.reads.ranges.iter().any(in_range)
-            || attempt.required().any(|key| keys.contains(key))
-    }
-
-    /// The revision that the rows have to reach before they are read again, after this one. What a transaction relies on
-    /// may have changed and changed back before it was committed: in between, what it wrote does not fit the rows.
-    fn disturbed_until(&self, revision: i64, keys: &HashSet<&[u8]>) -> Option<i64> {
-        let later = self.ahead.range(revision + 1..).rev();
-        let mut disturbed = later
-            .filter(|(_, all)| all.iter().any(|attempt| self.relies_on(attempt, keys)))
-            .filter(|_| !planted(Bug::DisturbanceForgotten));
-        disturbed.next().map(|(revision, _)| *revision)
-    }
 }
 
 impl Member {
@@ -556,30 +346,20 @@ impl Member {
     }
 }
 
-/// What an attempt makes of rows.
-fn versions(attempt: &Attempt, number: u64) -> Versions {
-    let version = |(key, own): (&[u8], &Own)| match own {
-        Own::Put(put) => {
-            let lease = put.lease(attempt.reads.mark(key));
-            let (key, value) = (key.to_vec(), put.value.to_vec());
-            Version::Put(Arc::new(KeyValue::provisional(key, value, lease, provisional(number))))
-        }
-        Own::Deleted => Version::Deleted(Arc::new((key.into(), number))),
-    };
-    attempt.writes.rows().map(version).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
     use std::time::Duration;
 
     use fastrand::Rng;
+    use txetcd_client::{KeyValue, WatchEvent};
 
     use super::*;
+    use crate::engine::attempt::Source;
     use crate::engine::bounds::Bounds;
-    use crate::engine::read_set::ReadSet;
-    use crate::engine::write_set::{NewRow, WriteSet};
+    use crate::engine::cache::Step;
+    use crate::engine::read_set::{Mark, ReadSet, provisional};
+    use crate::engine::write_set::{NewRow, Own, WriteSet};
 
     const KEY: [u8; 3] = [0, 1, 1];
 
