@@ -57,7 +57,7 @@ bugs! {
     AnsweredEarly "who has read what another one is about to write is answered before that one",
     CacheMovesOn "the cache moves on under what relies on it and can be read",
     DisturbanceForgotten "what was changed and changed back before a commit may be read in between",
-    StoreBesideVersions "who has read what is not stored yet reads the store as well",
+    StoreBesideVersions "of what the process has committed since its copy's revision, other tables tell nothing beside it",
     UnseenComesFirst "what others see lies over rows that lack what the process has committed before",
     IndexApart "a row and its index entries are two commits",
     WatchResumesLate "a watch resumes one revision late",

@@ -7,7 +7,7 @@ use txetcd_client::{Compare, Error, Hold};
 use super::bookkeeping::{catalogue_key, slot_of};
 use super::bounds::Bounds;
 use super::naming::Tables;
-use super::read_set::ReadSet;
+use super::read_set::{Mark, ReadSet};
 use super::slot_set::SlotSet;
 use super::write_set::{Own, WriteSet};
 
@@ -35,7 +35,7 @@ pub(crate) enum Source {
     Store,
     /// From the cache alone.
     Cache,
-    /// From both, as of the revision of the cached rows.
+    /// From both, as of the cache's revision.
     Mixed,
 }
 
@@ -84,7 +84,8 @@ impl Attempt {
 
     /// The transactions of this process of which something was read before they were committed.
     pub(crate) fn writers(&self) -> impl Iterator<Item = u64> {
-        self.reads.writers()
+        let rows = self.reads.ranges.iter().flat_map(|range| range.rows.values());
+        self.reads.keys.values().chain(rows).filter_map(Mark::writer)
     }
 
     /// The error if something must be absent that was read as present.

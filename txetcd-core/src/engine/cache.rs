@@ -300,10 +300,6 @@ impl CacheSnapshot {
         !self.versions.is_empty()
     }
 
-    pub(crate) fn forget_versions(&mut self) {
-        self.versions = OrdSet::new();
-    }
-
     pub(crate) fn covers(&self, key: &[u8]) -> bool {
         self.ranges.covers(key)
     }

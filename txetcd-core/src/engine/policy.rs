@@ -28,8 +28,8 @@ impl Default for Policy {
     }
 }
 
-/// After so many attempts that met others of this process the store is asked.
-const MOST_LOCAL: u32 = 8;
+/// One attempt of so many asks the store, whatever the cache says.
+const ASKS_STORE: u32 = 8;
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The attempts of one transaction.
@@ -38,13 +38,11 @@ pub(crate) struct Attempts {
     policy: Policy,
     deadline: Instant,
     made: u32,
-    /// How many of the last ones met others of this process.
-    local: u32,
 }
 
 impl Policy {
     pub(crate) fn start(self) -> Attempts {
-        Attempts { policy: self, deadline: deadline_after(self.timeout), made: 0, local: 0 }
+        Attempts { policy: self, deadline: deadline_after(self.timeout), made: 0 }
     }
 }
 
@@ -61,7 +59,6 @@ impl Attempts {
         took: Duration,
     ) -> Result<Box<Conflict>, Error> {
         self.made += 1;
-        self.local = if conflict.is_local { self.local + 1 } else { 0 };
         if self.was_last() {
             return Err(self.lost(&conflict));
         }
@@ -87,7 +84,7 @@ impl Attempts {
     /// Whether the next attempt may read the cache: once in a while the store is asked, in case that what the cache has
     /// does not do.
     pub(crate) fn may_read_cache(&self) -> bool {
-        self.local % MOST_LOCAL != MOST_LOCAL - 1
+        self.made % ASKS_STORE != ASKS_STORE - 1
     }
 
     /// Counts an attempt whose snapshot was compacted.

@@ -91,12 +91,6 @@ impl ReadSet {
         self.keys.is_empty() && self.ranges.is_empty()
     }
 
-    /// The transactions of this process of which something was read before they were committed.
-    pub(crate) fn writers(&self) -> impl Iterator<Item = u64> {
-        let rows = self.ranges.iter().flat_map(|range| range.rows.values());
-        self.keys.values().chain(rows).filter_map(Mark::writer)
-    }
-
     /// How many guards the ranges need at most: a row that this process has written since cuts its range in two.
     pub(crate) fn range_guards(&self) -> usize {
         self.ranges.iter().map(|range| 1 + 2 * range.rows.len()).sum()

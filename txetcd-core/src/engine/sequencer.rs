@@ -36,6 +36,7 @@ use txetcd_client::{Error, Result, error::Kind};
 
 use super::Engine;
 use super::attempt::{Attempt, Source, Weight};
+use super::bounds::Bounds;
 use super::cache::ranges::Ranges;
 use super::cache::{Cache, CacheSnapshot, Step};
 use super::committer::{Outcome, Settled, Verdicts};
@@ -199,6 +200,17 @@ impl Sequencer {
     /// Whether a key is of a cached table, even if it cannot be read there at this moment.
     pub(crate) fn caches(&self, key: &[u8]) -> bool {
         lock(&self.state).order.cache.covers(key)
+    }
+
+    /// Whether this process has committed something to one of these keys after a revision, or perhaps has.
+    pub(crate) fn has_replaced(&self, keys: &[Vec<u8>], revision: i64) -> bool {
+        let state = lock(&self.state);
+        keys.iter().any(|key| state.order.written.is_newer(key, revision))
+    }
+
+    /// The same, for all keys of a range.
+    pub(crate) fn has_replaced_within(&self, bounds: &Bounds, revision: i64) -> bool {
+        lock(&self.state).order.written.is_newer_within(bounds, revision)
     }
 
     /// The cached rows with all that this process has committed, and when the cache last heard of the store. `None` if

@@ -31,6 +31,7 @@ use super::lock::lock;
 use super::naming::Tables;
 use super::read_set::{Mark, ReadSet};
 use super::schema::{Entry, TableSchema};
+use super::sequencer::Sequencer;
 use super::snapshot::Snapshot;
 use super::write_set::{AlreadyPut, NewRow, Own, WriteSet};
 
@@ -257,8 +258,8 @@ impl View {
         self.state().reads.keys.remove(key);
     }
 
-    /// Why what was read is of no use, if it is not: the snapshot was compacted meanwhile, or the store was to be read
-    /// after what it does not have yet. Whatever the closure returned, it runs again.
+    /// Why what was read is of no use, if it is not: the snapshot was compacted meanwhile, or parts of it do not belong
+    /// together. Whatever the closure returned, it runs again.
     pub(crate) fn unfit(&self) -> Option<Error> {
         self.state().unfit.clone()
     }
@@ -297,6 +298,7 @@ impl View {
             return Ok(Vec::new());
         }
         let found = self.fetch(keys.iter().map(|key| GetRequest::new(key.as_slice())).collect()).await?;
+        self.refuse_mixture(|sequencer, revision| sequencer.has_replaced(&keys, revision))?;
         let mut state = self.state();
         let rows = keys.into_iter().zip(found).map(|(key, answer)| {
             let kv = answer.into_kvs().into_iter().next().map(Arc::new);
@@ -445,6 +447,7 @@ impl View {
                 covered.end = after(last.key());
             }
         }
+        self.refuse_mixture(|sequencer, revision| sequencer.has_replaced_within(&covered, revision))?;
         if options.reverse {
             rows.reverse();
         }
@@ -475,7 +478,7 @@ impl View {
     /// Asks the store, together with whoever asks at the same moment, and notes what an error means for the
     /// attempt.
     async fn fetch(&self, requests: Vec<GetRequest>) -> Result<Vec<GetResponse>> {
-        let revision = self.state().revision_in_store()?;
+        let revision = self.state().revision;
         let (snapshot, batch) = self.store.get_or_init(|| (self.engine.snapshot(revision), Batch::default()));
         batch.get(snapshot, requests).await.map_err(|error| {
             if !error.is_compacted() {
@@ -490,31 +493,28 @@ impl View {
         })
     }
 
+    /// Ends the attempt if this process has replaced what the store has told as of the cache's revision: versions over the
+    /// cached rows may have come after that.
+    fn refuse_mixture(&self, has_replaced: impl FnOnce(&Sequencer, i64) -> bool) -> Result<()> {
+        let mut state = self.state();
+        let Origin::Cache(cached) = &state.origin else { return Ok(()) };
+        if !cached.has_versions()
+            || !has_replaced(&self.engine.sequencer, cached.revision())
+            || planted(Bug::StoreBesideVersions)
+        {
+            return Ok(());
+        }
+        let message =
+            "another transaction of this process has changed what this one reads: it has to run again";
+        Err(state.unfit.insert(Error::new(Kind::Conflict, message)).clone())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 }
 
 impl State {
-    /// The revision at which the store is read, if it is not that of the first read. At the cache's revision the store has
-    /// none of the versions over the cached rows: from now on none is seen, and if one was, the attempt ends.
-    fn revision_in_store(&mut self) -> Result<Option<i64>> {
-        if let Origin::Cache(cached) = &mut self.origin
-            && cached.has_versions()
-        {
-            if planted(Bug::StoreBesideVersions) {
-                return Ok(self.revision);
-            }
-            if self.reads.writers().next().is_some() {
-                let message = "what this transaction has read is not stored yet, and what it reads now is: it has to \
-                               run again, and to read the store alone";
-                return Err(self.unfit.insert(Error::new(Kind::Conflict, message)).clone());
-            }
-            cached.forget_versions();
-        }
-        Ok(self.revision)
-    }
-
     /// Reads a key that must be absent, if it is known to be there: then the commit need not ask.
     fn read_if_present(&mut self, key: &[u8]) {
         if let Some((Some(_), mark)) = self.look_up(key) {

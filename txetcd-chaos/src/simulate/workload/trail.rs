@@ -1,5 +1,6 @@
-//! Trails: who walks leaves a mark in one table and then one in another, each without looking. Nobody who sees the second
-//! mark misses the first one: not in any attempt, be it thrown away later or not, and whichever of the tables is cached.
+//! Trails: who walks leaves a mark in one table and then one in another, each without looking, or both at once. Nobody who
+//! sees the second mark misses the first one: not in any attempt, be it thrown away later or not, and whichever of the
+//! tables is cached.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ struct First {
     step: u64,
 }
 
-/// How far it had come before.
+/// The same, once that is stored.
 #[derive(Persist, Clone, Debug, PartialEq)]
 #[pmap(slot = 8)]
 struct Second {
@@ -47,8 +48,19 @@ pub(super) async fn run(step: &mut Step) -> Result<(), Error> {
         let Walker { number: walker, step: before } =
             walker.unwrap_or_else(|| Walker { number: record.next_value(), step: 0 });
         let next = before + 1;
-        db.write(async |txn| First::table().put(txn, &First { walker, step: next })).await?;
-        db.write(async |txn| Second::table().put(txn, &Second { walker, step: next })).await?;
+        let (first, second) = (First { walker, step: next }, Second { walker, step: next });
+        if step.random.u8(..3) == 0 {
+            let look = Look { backwards: step.random.bool(), scans: false };
+            db.write(async |txn| {
+                look.at_all(txn, Through::Write, record).await?;
+                First::table().put(txn, &first)?;
+                Second::table().put(txn, &second)
+            })
+            .await?;
+        } else {
+            db.write(async |txn| First::table().put(txn, &first)).await?;
+            db.write(async |txn| Second::table().put(txn, &second)).await?;
+        }
         step.walker = Some(Walker { number: walker, step: next });
         return Ok(());
     }

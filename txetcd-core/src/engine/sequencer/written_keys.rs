@@ -28,6 +28,8 @@ pub(super) struct WrittenKeys {
     unsorted: Cell<usize>,
     /// The keys to which something was committed that is remembered, each once, and when that was or one before it.
     remembered: VecDeque<(Arc<[u8]>, i64)>,
+    /// The last revision of a commit that is not found at its keys: it was forgotten, or has cleared a range.
+    forgotten: i64,
 }
 
 /// Who has written a key.
@@ -108,6 +110,9 @@ impl WrittenKeys {
                 self.remembered.extend(key);
             }
         }
+        if !attempt.writes.cleared().is_empty() {
+            self.forgotten = self.forgotten.max(revision);
+        }
         while self.remembered.len() > REMEMBERED_KEYS
             && let Some((key, since)) = self.remembered.pop_front()
         {
@@ -122,6 +127,7 @@ impl WrittenKeys {
             self.remembered.push_back((key, *newer));
             return;
         }
+        self.forgotten = self.forgotten.max(since);
         writers.committed = None;
         if writers.open.is_none() {
             self.keys.remove(&key);
@@ -129,6 +135,16 @@ impl WrittenKeys {
                 sorted.remove(&key);
             }
         }
+    }
+
+    /// Whether something was committed to a key after this revision, or perhaps was.
+    pub(super) fn is_newer(&self, key: &[u8], revision: i64) -> bool {
+        self.forgotten > revision || self.get(key).is_some_and(|writers| writers.are_newer(revision))
+    }
+
+    /// The same, for all keys of a range.
+    pub(super) fn is_newer_within(&self, bounds: &Bounds, revision: i64) -> bool {
+        self.forgotten > revision || self.within(bounds).any(|(_, writers)| writers.are_newer(revision))
     }
 
     /// Nobody is about to write anything any more.
@@ -156,6 +172,10 @@ impl WrittenKeys {
 }
 
 impl Writers {
+    fn are_newer(&self, revision: i64) -> bool {
+        self.committed.as_ref().is_some_and(|(committed, _)| *committed > revision)
+    }
+
     pub(super) fn newest(&self) -> Option<&Writer> {
         self.open.as_ref().or_else(|| self.committed.as_ref().map(|(_, writer)| writer))
     }
@@ -235,12 +255,20 @@ mod tests {
             assert_eq!((row_at, value), (at, is_put.then(|| number.to_be_bytes().to_vec())));
             remembered += 1;
         }
+        let newest = stored.values().map(|(_, at, _)| *at).max().unwrap_or(0);
+        for (key, (_, at, _)) in stored {
+            assert!(written.is_newer(key, at - 1) && !written.is_newer(key, written.forgotten.max(*at)));
+        }
         assert!(remembered >= stored.len().min(REMEMBERED_KEYS), "of {stored:?} only {remembered}");
         assert_eq!(written.remembered.len(), remembered, "each is forgotten some day");
         let bounds = Bounds::new(key(from), key(from + 6));
         let known = (from..from + 6).filter(|n| written.get(&key(*n)).is_some());
         let within: Vec<Vec<u8>> = written.within(&bounds).map(|(key, _)| key.to_vec()).collect();
         assert_eq!(within, known.map(key).collect::<Vec<_>>());
+        let last = stored.range(bounds.start.clone()..bounds.end.clone()).map(|(_, (_, at, _))| *at).max();
+        assert!(last.is_none_or(|at| written.is_newer_within(&bounds, at - 1)));
+        assert!(!written.is_newer_within(&bounds, written.forgotten.max(last.unwrap_or(0))));
+        assert!(written.forgotten <= newest, "nothing is forgotten of what is not there yet");
         let kept = written.sorted.get().map(BTreeSet::len);
         assert_eq!(kept, Some(written.keys.len()), "both have the same keys");
     }

@@ -76,8 +76,8 @@ impl Order {
             && mark.writer() != Some(*number)
             && !planted(Bug::UnseenWrites)
         {
-            // Who reads the cache alone can read that, if it is there to be read.
-            let reads_it = source == Source::Cache && !self.is_hidden(*number);
+            // Who reads the cache can read that, if it is there to be read.
+            let reads_it = source != Source::Store && !self.is_hidden(*number);
             return if reads_it { Relation::Stale(None) } else { Relation::Before(*number) };
         }
         if let Some(number) = mark.writer() {
