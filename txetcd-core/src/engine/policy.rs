@@ -138,7 +138,26 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::attempt::Attempt;
+    use super::super::read_set::ReadSet;
+    use super::super::write_set::WriteSet;
     use super::*;
+
+    #[tokio::test]
+    async fn whoever_one_loses_against_the_store_is_asked_once_in_a_while() {
+        for is_local in [true, false] {
+            let (mut attempts, mut asked) = (Policy::default().start(), Vec::new());
+            for made in 1..=16 {
+                let lost = Attempt::of(ReadSet::default(), WriteSet::default());
+                let conflict = Conflict { is_local, ..Conflict::to_be_read_anew(&lost) };
+                attempts.again(Box::new(conflict), Duration::ZERO).await.expect("there is time");
+                if !attempts.may_read_cache() {
+                    asked.push(made);
+                }
+            }
+            assert_eq!(asked, [7, 15], "local: {is_local}");
+        }
+    }
 
     #[test]
     fn an_error_says_how_often_it_was_tried() {
