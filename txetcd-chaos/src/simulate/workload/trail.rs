@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use txetcd::{DatabaseBuilder, Error, Persist, Read};
+use txetcd::{DatabaseBuilder, Error, Persist, Read, Table};
 
 use super::{Step, Through};
 use crate::simulate::record::Record;
@@ -87,26 +87,30 @@ struct Look {
 }
 
 impl Look {
+    /// The marks in the table that is looked at last.
+    async fn others<M: Persist<Key = u64>>(
+        self,
+        txn: &impl Read,
+        table: Table<M>,
+        walkers: Vec<u64>,
+    ) -> Result<Vec<M>, Error> {
+        if self.scans {
+            return table.all(txn).collect().await;
+        }
+        Ok(table.get_many(txn, &walkers).await?.into_iter().flatten().collect())
+    }
+
     async fn at_all(self, txn: &impl Read, through: Through, record: &Record) -> Result<(), Error> {
-        let (first, second) = (First::table(), Second::table());
         let (first, second) = if self.backwards {
-            let marks = first.all(txn).collect().await?;
-            let walkers: Vec<u64> = marks.iter().map(|mark| mark.walker).collect();
-            let others = if self.scans {
-                second.all(txn).collect().await?
-            } else {
-                second.get_many(txn, &walkers).await?.into_iter().flatten().collect()
-            };
-            (marks, others)
+            let first: Vec<First> = First::table().all(txn).collect().await?;
+            let walkers = first.iter().map(|mark| mark.walker).collect();
+            let second = self.others(txn, Second::table(), walkers).await?;
+            (first, second)
         } else {
-            let marks = second.all(txn).collect().await?;
-            let walkers: Vec<u64> = marks.iter().map(|mark| mark.walker).collect();
-            let others = if self.scans {
-                first.all(txn).collect().await?
-            } else {
-                first.get_many(txn, &walkers).await?.into_iter().flatten().collect()
-            };
-            (others, marks)
+            let second: Vec<Second> = Second::table().all(txn).collect().await?;
+            let walkers = second.iter().map(|mark| mark.walker).collect();
+            let first = self.others(txn, First::table(), walkers).await?;
+            (first, second)
         };
         let come: BTreeMap<u64, u64> = first.iter().map(|mark| (mark.walker, mark.step)).collect();
         for Second { walker, step } in second {
